@@ -126,9 +126,25 @@ start() {
   fi
 }
 
+# Returns whether a prompt of the batch failed, also if another prompt had no reply before the time-out: `blocks batch`
+# then ends with the exit code 3. The first exit_code of a line is that of the prompt: the texts and values of the agent
+# come later in the line, and quotation marks in other texts are escaped.
+any_prompt_failed() {
+  local line exit_code
+  while IFS= read -r line; do
+    exit_code=${line#*'"exit_code":'}
+    case ${exit_code%%[!0-9]*} in
+      0 | 3) ;;
+      *) return 0 ;;
+    esac
+  done < "$results"
+  return 1
+}
+
+# Prints the status of a batch. It is the status that a single prompt has with this exit code.
 status_of() {
   case $1 in
-    0) echo completed ;;
+    0 | 5 | 6) echo completed ;;
     2) echo refused ;;
     3) echo timed_out ;;
     4) echo unknown ;;
@@ -160,7 +176,7 @@ if [ -n "$results" ]; then
   output status "$(status_of "$code")"
   output exit_code "$code"
 fi
-if [ "$code" = 3 ] && [ "$fail_on_timeout" = false ]; then
+if [ "$code" = 3 ] && [ "$fail_on_timeout" = false ] && { [ -z "$results" ] || ! any_prompt_failed; }; then
   warn "there was no reply before the time-out; the agent may still be working"
   exit 0
 fi

@@ -349,6 +349,22 @@ def test_a_failed_prompt_fails_the_batch(step, mock, tmp_path):
     assert (outcome, outputs["status"], outputs["exit_code"]) == ("failure", "failed", "1")
 
 
+@pytest.mark.parametrize(("faults", "outcome"), [(0, "success"), (1, "failure")])
+def test_a_time_out_does_not_hide_a_failed_prompt(step, mock, tmp_path, faults, outcome):
+    mock.agents({"when": {"after": "1h"}})
+    if faults:
+        mock.fault("createSession", {"status": {"status": 422}}, faults)
+    prompts = tmp_path / "job/workspace/prompts.jsonl"
+    prompts.parent.mkdir(parents=True)
+    lines = [{"id": name, "agent_name": "claude", "message": "Go."} for name in ("a", "b")]
+    prompts.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    job, ended, outputs = step(prompts="prompts.jsonl", timeout_minutes="0", fail_on_timeout="false")
+    assert (ended, outputs["status"], outputs["exit_code"]) == (outcome, "timed_out", "3"), job.log.text
+    with open(outputs["results"]) as file:
+        codes = sorted(line["exit_code"] for line in map(json.loads, file))
+    assert codes == [1] * faults + [3] * (2 - faults)
+
+
 SCHEMA = {"type": "object", "required": ["bug"], "properties": {"bug": {"type": "boolean"}}}
 
 
@@ -371,6 +387,21 @@ def test_a_reply_that_breaks_a_schema_fails_the_step(step, mock):
     assert (outcome, outputs["exit_code"], outputs["structured_output"]) == ("failure", "6", ""), job.log.text
     # The reply is billed, so it must not be lost.
     assert outputs["final_message"] == '{"bug": "perhaps"}'
+
+
+@pytest.mark.parametrize("batch", [False, True])
+@pytest.mark.parametrize(("text", "inputs", "code"), [
+    ("authentication failed", {"fail__on__notice": "true"}, "5"),
+    ('{"bug": "perhaps"}', {"schema": json.dumps(SCHEMA)}, "6"),
+])
+def test_a_batch_has_the_status_of_a_prompt(step, mock, tmp_path, batch, text, inputs, code):
+    mock.agents({"text": text, "when": {"after": "0s"}})
+    prompts = tmp_path / "job/workspace/prompts.jsonl"
+    prompts.parent.mkdir(parents=True)
+    prompts.write_text('{"id": "a", "agent_name": "claude", "message": "Go."}\n')
+    what = {"prompts": "prompts.jsonl"} if batch else {"prompt": "Go.", "agent": "claude"}
+    job, outcome, outputs = step(**what, **inputs)
+    assert (outcome, outputs["status"], outputs["exit_code"]) == ("failure", "completed", code), job.log.text
 
 
 def test_following_shows_the_messages(step, mock):

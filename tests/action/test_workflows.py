@@ -161,6 +161,13 @@ def test_the_step_of_the_readme_works(tmp_path, mock, context):
     assert job.log.text.endswith("\nDone."), job.log.text
 
 
+def test_drift_and_release_check_the_same_crates():
+    drift = yaml.safe_load((ROOT / ".github/workflows/drift.yml").read_text())
+    [checked] = [step["run"] for step in drift["jobs"]["interface"]["steps"] if "run" in step]
+    [published] = re.findall(r"for crate in (.*); do", (ROOT / ".github/workflows/release.yml").read_text())
+    assert re.findall(r"-p (\S+)", checked) == published.split()
+
+
 def test_every_version_in_the_documents_is_this_one():
     for name in ["README.md", *(str(path.relative_to(ROOT)) for path in EXAMPLES.rglob("*.yml"))]:
         named = re.findall(r"OWNER/REPOSITORY[@:]v?(\d+\.\d+\.\d+)", (ROOT / name).read_text())

@@ -109,8 +109,9 @@ fn report_parse_error(error: &clap::Error, line: &[OsString], host: Host) -> u8 
         return output.report_failure(&exit);
     }
     // The text from clap, the command-line parser, already starts with `error: `, or is the help text if the command
-    // line is empty. So it is printed unchanged, without another `error: `.
-    output.host().write_stderr(&text);
+    // line is empty. So it is printed without another `error: `. It repeats arguments, which can contain a command to a
+    // CI system, so it is printed as a note, without such commands and without control characters.
+    output.note(text.trim_end());
     match unparsed.is_turn {
         true => refuse_turn(exit, &output),
         false => Code::Usage as u8,

@@ -220,6 +220,16 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_list_has_no_entries() {
+        let document = Document::parse("t", DOCUMENT).unwrap();
+        for text in ["", "# No deviations.\n", "---\n", "[]\n"] {
+            let known = Deviations::parse("d.yaml", text, &document).unwrap();
+            assert!(known.entries.is_empty(), "{text}");
+        }
+        assert!(Deviations::parse("d.yaml", "---\n[]\n---\n[]\n", &document).is_err());
+    }
+
+    #[test]
     fn a_star_matches_any_text() {
         assert!(fits("/paths/*/responses/401", "/paths/~1a/get/responses/401"));
         assert!(!fits("/paths/*/responses/401", "/paths/~1a/get/responses/404"));

@@ -275,7 +275,29 @@ fn property(text: &str) -> String {
 }
 
 /// Escapes text for a cell of a Markdown table. Text from a page or a response then cannot end the cell, add an HTML
-/// tag or mention a user.
+/// tag or mention a user. `|` and `\` become character references. The escape `\|` would not be enough, because the
+/// text may contain a `\` before the `|`.
 fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace('<', "&lt;").replace('@', "@\u{200b}").replace('\n', " ")
+    text.replace(['\n', '\r'], " ")
+        .replace('\\', "&#92;")
+        .replace('|', "&#124;")
+        .replace('<', "&lt;")
+        .replace('@', "@\u{200b}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cell;
+
+    #[test]
+    fn a_text_cannot_end_its_cell() {
+        for (text, escaped) in [
+            ("a|b", "a&#124;b"),
+            ("x\\|y", "x&#92;&#124;y"),
+            ("a\rb\nc", "a b c"),
+            ("<b> @all", "&lt;b> @\u{200b}all"),
+        ] {
+            assert_eq!(cell(text), escaped);
+        }
+    }
 }

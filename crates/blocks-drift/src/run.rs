@@ -1,5 +1,6 @@
 //! `cargo xtask drift`: runs the chosen checks, and prints a report.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -82,7 +83,7 @@ fn output(text: &str) -> Result<(Format, PathBuf), String> {
 
 impl Drift {
     /// Runs the checks, prints the report, and returns the exit code. It is 0 without drift, 1 with drift, and 2 if
-    /// something could not be checked, even if there is drift too.
+    /// something could not be checked, even if there is drift too. It is 141 if standard output was closed.
     pub async fn run(&self) -> u8 {
         match self.report().await {
             Ok(code) => code,
@@ -95,21 +96,33 @@ impl Drift {
 
     async fn report(&self) -> Result<u8> {
         let document = Document::parse(document::FILE, &crate::read(document::FILE)?)?;
-        let known = match &self.deviations {
+        let (name, known) = match &self.deviations {
             Some(file) => {
-                std::fs::read_to_string(file).with_context(|| file.display().to_string())?
+                let name = file.display().to_string();
+                let text = std::fs::read_to_string(file).with_context(|| name.clone())?;
+                (name, text)
             }
-            None => crate::read(deviations::FILE)?,
+            None => (deviations::FILE.to_owned(), crate::read(deviations::FILE)?),
         };
-        let known = Deviations::parse(deviations::FILE, &known, &document)?;
+        let known = Deviations::parse(&name, &known, &document)?;
         let mut result = self.check.result(&document).await;
         known.apply(&document, &mut result);
         let report = Report { document: &document, result: &result };
         for (format, file) in &self.output {
             append(file, &report.render(*format)).with_context(|| file.display().to_string())?;
         }
-        print!("{}", report.render(self.format));
-        Ok(report.exit_code())
+        print(&report.render(self.format), report.exit_code())
+    }
+}
+
+/// Prints the report. Returns `code`, or 141 if standard output was closed, as in `drift sdk | head -0`. The command
+/// `blocks` ends in the same way. The macro `print!` would panic.
+fn print(report: &str, code: u8) -> Result<u8> {
+    let mut out = std::io::stdout();
+    match out.write_all(report.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Ok(code),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(141),
+        Err(error) => Err(error).context("standard output"),
     }
 }
 
@@ -188,7 +201,6 @@ fn own_pages(document: &Document, result: &mut CheckResult) {
 }
 
 fn append(file: &Path, text: &str) -> std::io::Result<()> {
-    use std::io::Write as _;
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder)?;
     }

@@ -31,9 +31,10 @@ impl JsonType {
 /// The allowed values of an enum.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Values {
-    /// The JSON pointer to the list of allowed values, which is an `enum` of the OpenAPI document.
+    /// The JSON pointer to the list of allowed values, which is an `enum` of the OpenAPI document. If several branches
+    /// of an `anyOf` or `oneOf` have an `enum`, this is the pointer to the first one.
     pub pointer: String,
-    /// The values.
+    /// The values, of all branches together.
     pub list: Vec<String>,
     /// Whether the schema also allows values that are not in the list.
     pub open: bool,
@@ -145,9 +146,9 @@ impl Shape {
         if !branches.is_empty() {
             let shapes = branches.iter().map(|place| Self::at(document, place, depth + 1));
             shape.join(Self::union(shapes.collect()));
-            // `alternatives` leaves out a branch that allows only null. So null is allowed if the `anyOf` has more
-            // branches than `branches`.
-            shape.nullable |= count(schema, "anyOf") > branches.len();
+            // `alternatives` leaves out a branch that allows only null. So null is allowed if the `anyOf` or `oneOf`
+            // has more branches than `branches`.
+            shape.nullable |= count(schema, union_keyword(schema)) > branches.len();
         }
         shape
     }
@@ -191,7 +192,11 @@ impl Shape {
                 whole.object = alternative.object;
             }
             whole.properties.extend(alternative.properties);
-            whole.values = whole.values.or(alternative.values);
+            let values = alternative.values;
+            match &mut whole.values {
+                Some(first) => first.list.extend(values.into_iter().flat_map(|v| v.list)),
+                None => whole.values = values,
+            }
         }
         if let Some(values) = &mut whole.values {
             values.open = free;
@@ -226,10 +231,7 @@ pub fn alternatives(document: &Document, resolved: &str) -> Vec<String> {
     let Some(schema) = document.0.value.pointer(resolved) else {
         return Vec::new();
     };
-    let keyword = match (count(schema, "anyOf"), count(schema, "oneOf")) {
-        (0, n) if n > 0 && rule_fields(schema).is_none() => "oneOf",
-        _ => "anyOf",
-    };
+    let keyword = union_keyword(schema);
     (0..count(schema, keyword))
         .map(|index| format!("{resolved}/{keyword}/{index}"))
         .filter(|place| {
@@ -237,6 +239,14 @@ pub fn alternatives(document: &Document, resolved: &str) -> Vec<String> {
             !branch.is_some_and(|b| b["nullable"] == true && b["maxProperties"] == 0)
         })
         .collect()
+}
+
+/// Returns the keyword of a schema whose branches are alternatives.
+fn union_keyword(schema: &Value) -> &'static str {
+    match (count(schema, "anyOf"), count(schema, "oneOf")) {
+        (0, n) if n > 0 && rule_fields(schema).is_none() => "oneOf",
+        _ => "anyOf",
+    }
 }
 
 fn count(schema: &Value, keyword: &str) -> usize {
@@ -282,6 +292,15 @@ mod tests {
     }
 
     #[test]
+    fn two_enums_allow_the_values_of_both() {
+        for keyword in ["anyOf", "oneOf"] {
+            let both = format!("{{ {keyword}: [{{ $ref: '#/E' }}, {{ enum: [c] }}] }}");
+            let values = shape(&both).values.unwrap();
+            assert_eq!((values.list.join(" "), values.open), ("a b c".to_owned(), false));
+        }
+    }
+
+    #[test]
     fn nullable_references_keep_their_schema() {
         let null = "{ type: object, nullable: true, maxProperties: 0 }";
         let link = shape(&format!("{{ description: d, anyOf: [{{ $ref: '#/O' }}, {null}] }}"));
@@ -289,6 +308,9 @@ mod tests {
         assert!(link.required.contains("x"));
         assert_eq!(link.object, "/O");
         assert_eq!(link.type_text(), "object");
+        assert!(shape(&format!("{{ oneOf: [{{ $ref: '#/O' }}, {null}] }}")).nullable);
+        let rule = "properties: {}, oneOf: [{ required: [a] }]";
+        assert!(!shape(&format!("{{ type: object, {rule} }}")).nullable);
         let union = shape("{ oneOf: [{ $ref: '#/O' }, { type: string }] }");
         assert_eq!(union.type_text(), "string | object");
     }

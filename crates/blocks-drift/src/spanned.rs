@@ -30,23 +30,39 @@ pub struct Spanned {
     positions: HashMap<String, Position>,
 }
 
+/// The largest indentation of a line that is parsed, in bytes. See [`is_too_deep`].
+const MOST_INDENTATION: usize = 200;
+
+/// Returns whether a line has so many indicators, such as `- `, or so many spaces at its start that the YAML parser
+/// could overflow the stack. The parser is recursive, and each level of lists and maps is indented more than the level
+/// around it. Brackets need no such check, because the parser rejects more than 255 levels of brackets itself.
+fn is_too_deep(text: &str) -> bool {
+    let is_indentation = |c: char| matches!(c, ' ' | '\t' | '-' | '?' | ':' | '\u{feff}');
+    text.split(['\n', '\r'])
+        .any(|line| line.len() - line.trim_start_matches(is_indentation).len() > MOST_INDENTATION)
+}
+
 impl Spanned {
-    /// Parses a YAML text.
+    /// Parses a YAML text. The value of a text without a YAML document, such as an empty text, is null.
     ///
     /// # Errors
-    /// Fails if the text is not exactly one valid YAML document. The error contains the file. For invalid syntax, the
-    /// error also contains the line.
+    /// Fails if the text is not valid YAML, contains several YAML documents, or is nested too deeply. The error
+    /// contains the file. For invalid syntax, the error also contains the line.
     pub fn parse(file: &str, text: &str) -> Result<Self> {
+        if is_too_deep(text) {
+            bail!("{file}: the values are nested too deeply");
+        }
         let nodes = MarkedYaml::load_from_str(text).map_err(|e| {
             let at = e.marker();
             anyhow!("{file}:{}:{}: {e}", at.line(), at.col() + 1)
         })?;
-        let [node] = nodes.as_slice() else {
-            bail!("{file}: one YAML document is needed");
-        };
         let mut positions = HashMap::new();
-        let value = convert(node, "", &mut positions)
-            .map_err(|e| anyhow!("{file}:{}: {e}", node.span.start.line()))?;
+        let value = match nodes.as_slice() {
+            [] => Value::Null,
+            [node] => convert(node, "", &mut positions)
+                .map_err(|e| anyhow!("{file}:{}: {e}", node.span.start.line()))?,
+            _ => bail!("{file}: it contains several YAML documents"),
+        };
         Ok(Self { file: file.to_owned(), text: text.to_owned(), value, positions })
     }
 
@@ -157,6 +173,23 @@ mod tests {
         assert_eq!(line("/a/none/deeper"), 1, "the nearest parent");
         assert_eq!(spanned.value["d"]["c"], 1);
         assert_eq!(spanned.position("/e/p").column, 5);
+    }
+
+    #[test]
+    fn deep_nesting_is_an_error() {
+        let deeper = |line: usize| format!("{}-\n", " ".repeat(line));
+        for text in [
+            "- ".repeat(30_000) + "1",
+            "? ".repeat(30_000) + "1",
+            format!("? a\r: {}1", "- ".repeat(30_000)),
+            (0..300).map(deeper).collect(),
+        ] {
+            let error = Spanned::parse("t", &text).unwrap_err().to_string();
+            assert!(error.contains("nested too deeply"), "{error}");
+        }
+        let brackets = format!("{}1{}", "[".repeat(30_000), "]".repeat(30_000));
+        assert!(Spanned::parse("t", &brackets).is_err());
+        assert!(Spanned::parse("t", &("- ".repeat(20) + "1")).is_ok());
     }
 
     #[test]

@@ -23,9 +23,17 @@ pub struct Difference {
 
 /// Returns the differences between a value and the schema at the JSON pointer `schema`. A field or an enum value that
 /// is not in the OpenAPI document is an additive difference. Of a value with a wrong type, only the wrong type is
-/// reported. A string that looks like a placeholder may have any value, length and format (see [`is_placeholder`]).
+/// reported.
 pub fn check(document: &Document, schema: &str, value: &Value) -> Vec<Difference> {
-    let mut walk = Walk { document, found: Vec::new() };
+    let mut walk = Walk { document, placeholders: false, found: Vec::new() };
+    walk.value(schema, value, "");
+    walk.found
+}
+
+/// Returns the differences between a sample of a page and a schema, as [`check`] does. But a string of a sample that
+/// looks like a placeholder may have any value, length and format (see [`is_placeholder`]).
+pub fn check_sample(document: &Document, schema: &str, value: &Value) -> Vec<Difference> {
+    let mut walk = Walk { document, placeholders: true, found: Vec::new() };
     walk.value(schema, value, "");
     walk.found
 }
@@ -47,6 +55,8 @@ pub fn is_placeholder(text: &str) -> bool {
 
 struct Walk<'a> {
     document: &'a Document,
+    /// Whether placeholders may be in the place of values.
+    placeholders: bool,
     found: Vec<Difference>,
 }
 
@@ -110,7 +120,8 @@ impl Walk<'_> {
     }
 
     fn enum_value(&mut self, at: &str, list: &[String], text: &str, instance: &str) {
-        if !list.iter().any(|v| v == text) && !is_placeholder(text) {
+        let is_placeholder = self.placeholders && is_placeholder(text);
+        if !list.iter().any(|v| v == text) && !is_placeholder {
             let pointer = format!("{at}/{}", step(text));
             let texts = (NOTHING, text);
             let found = finding(Kind::EnumAdded, Severity::Additive, "", &pointer, texts);
@@ -166,8 +177,9 @@ impl Walk<'_> {
         let breaking = |found: &[Difference]| {
             found.iter().filter(|v| v.finding.severity == Severity::Breaking).count()
         };
+        let (document, placeholders) = (self.document, self.placeholders);
         let attempts = branches.iter().map(|place| {
-            let mut walk = Walk { document: self.document, found: Vec::new() };
+            let mut walk = Walk { document, placeholders, found: Vec::new() };
             walk.value(place, value, instance);
             walk.found
         });
@@ -195,7 +207,7 @@ impl Walk<'_> {
                 self.breaking(Kind::Rule, &format!("{resolved}/oneOf"), instance, (&rule, &other));
             }
         }
-        let placeholder = value.as_str().is_some_and(is_placeholder);
+        let placeholder = self.placeholders && value.as_str().is_some_and(is_placeholder);
         for fault in faults(&node, value) {
             match fault {
                 Fault::Type => self.wrong_type(shape, pointer, value, instance),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use blocks_mock::{Action, Fault, Frequency, Mock, Operation, Script};
 
-use crate::{Ended, Folder, Service, all_together};
+use crate::{Ended, Folder, Service, all_together, blocks};
 
 const HOSTILE: &str = "::set-output name=x::y\n\u{1b}[2J\u{9b}31m1. Go.\n";
 
@@ -201,6 +201,30 @@ fn no_output_in_ci_contains_a_ci_command() {
             assert!(!all.contains(mark), "{line}: {all}");
         }
     });
+}
+
+#[test]
+fn a_usage_error_repeats_no_ci_command() {
+    let hostile = "--x\n::warning::forged \u{1b}[31m\r::add-mask::x ##[group]x";
+    let (value, word) = (&hostile[4..], &hostile[2..]);
+    for arguments in [
+        &["run", "--agent", "claude", hostile][..],
+        &["show", hostile],
+        &["run", "--timeout", value, "--agent", "claude", "Go."],
+        &[word],
+    ] {
+        let ended = Ended::of(blocks(arguments).env("CI", "1").output().unwrap());
+        assert_eq!(ended.code, Some(2), "{ended:?}");
+        assert!(ended.err.contains("forged [31m"), "{ended:?}");
+        let starts = |line: &str| line.trim_start().starts_with("::");
+        assert!(!ended.err.split(['\n', '\r']).any(starts), "{ended:?}");
+        assert!(!ended.err.contains(['\u{1b}', '\r']), "{ended:?}");
+        assert!(!ended.err.contains("##["), "{ended:?}");
+    }
+    let usual = Ended::of(blocks(&["run", "--x"]).env("CI", "1").output().unwrap());
+    let start = "error: unexpected argument '--x' found\n\n";
+    assert!(usual.err.starts_with(start), "{usual:?}");
+    assert!(usual.err.ends_with(".\n"), "{usual:?}");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //! cannot be compared are left out and counted. Examples are responses of other hosts, redirects and 5xx responses.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -13,6 +14,7 @@ use base64::Engine as _;
 use serde_json::{Value, json};
 
 use super::exchange::{Body, Exchange, parse_body};
+use crate::MOST_BYTES;
 
 /// The captured requests and responses, and the number of entries that were left out.
 #[derive(Debug, Default)]
@@ -34,16 +36,20 @@ impl Captures {
 
 /// Reads one file, or the files in a folder and its subfolders. Each file is a HAR file, or contains captured
 /// responses. In a folder, only files with the ending `.json`, `.jsonl` or `.har` are read. Such a file that contains
-/// no capture is left out and counted. From a HAR file, only requests to `hosts` are read.
+/// no capture is left out and counted. A symbolic link to a folder is left out too, because the link may lead back to
+/// a folder around it. From a HAR file, only requests to `hosts` are read.
 ///
 /// # Errors
-/// Fails if `path` or a subfolder cannot be read, or if no file contains a response of the API.
+/// Fails if `path` or a subfolder cannot be read, if a file is larger than [`MOST_BYTES`], or if no file contains a
+/// response of the API.
 pub fn read(path: &Path, hosts: &[String]) -> Result<Captures> {
     let mut captures = Captures::default();
     let mut files = vec![path.to_owned()];
     while let Some(file) = files.pop() {
         let shown = file.display().to_string();
-        if file.is_dir() {
+        if file != path && file.is_symlink() && file.is_dir() {
+            captures.take(Err("linked folder"));
+        } else if file.is_dir() {
             let mut inside = std::fs::read_dir(&file)
                 .and_then(|entries| {
                     entries.map(|e| e.map(|e| e.path())).collect::<std::io::Result<Vec<PathBuf>>>()
@@ -54,9 +60,11 @@ pub fn read(path: &Path, hosts: &[String]) -> Result<Captures> {
         } else if file == path
             || file.extension().is_some_and(|e| ["json", "jsonl", "har"].iter().any(|k| e == *k))
         {
-            let found = std::fs::read(&file)
-                .context(shown.clone())
-                .and_then(|bytes| parse(&file, &bytes, hosts));
+            let bytes = read_file(&file);
+            if bytes.as_ref().is_ok_and(|bytes| bytes.len() > MOST_BYTES) {
+                bail!("{shown}: the file is larger than {MOST_BYTES} bytes");
+            }
+            let found = bytes.context(shown.clone()).and_then(|bytes| parse(&file, &bytes, hosts));
             match found {
                 Err(error) if file == path => return Err(error.context(shown)),
                 Err(_) => captures.take(Err("not a capture")),
@@ -72,6 +80,13 @@ pub fn read(path: &Path, hosts: &[String]) -> Result<Captures> {
         );
     }
     Ok(captures)
+}
+
+/// Reads a file, but at most one byte more than [`MOST_BYTES`].
+fn read_file(file: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(file)?.take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Returns a text for reports that says how many entries were left out for each reason, such as `2 of another host`.
@@ -200,7 +215,8 @@ fn entry(
     })
 }
 
-/// Returns the recorded body. A body that is missing, cut off, empty or invalid base64 counts as not recorded.
+/// Returns the recorded body. A body that is missing, cut off, empty, larger than [`MOST_BYTES`] or invalid base64
+/// counts as not recorded.
 fn content_of(content: &Value, folder: &Path) -> Body {
     let attached = content["_file"].as_str().filter(|f| !f.contains(['/', '\\']));
     let bytes = match (content["text"].as_str(), attached) {
@@ -209,7 +225,9 @@ fn content_of(content: &Value, folder: &Path) -> Body {
             base64::engine::general_purpose::STANDARD.decode(clean).ok()
         }
         (Some(text), _) => Some(text.as_bytes().to_vec()),
-        (None, Some(file)) => std::fs::read(folder.join(file)).ok(),
+        (None, Some(file)) => {
+            read_file(&folder.join(file)).ok().filter(|bytes| bytes.len() <= MOST_BYTES)
+        }
         (None, None) => None,
     };
     let Some(bytes) = bytes.filter(|b| !b.is_empty()) else {

@@ -1,7 +1,9 @@
 //! Compares exchanges (requests and their responses) with the OpenAPI document.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
+use regex::Regex;
 use serde_json::Value;
 
 use crate::document::{Document, Operation};
@@ -48,13 +50,22 @@ pub struct Exchange {
 pub fn parse_body(text: &[u8]) -> Body {
     match serde_json::from_slice::<Value>(text) {
         Err(_) => Body::Other("not JSON".to_owned()),
-        Ok(value) => match crate::spanned::Spanned::parse("body", &String::from_utf8_lossy(text)) {
+        Ok(value) => match crate::spanned::Spanned::parse("body", &without_surrogates(text)) {
             Err(error) if error.to_string().contains("duplicate") => {
                 Body::Other("a duplicate key".to_owned())
             }
             _ => Body::Json(value),
         },
     }
+}
+
+/// Replaces each escape of a surrogate, such as `\ud83d`, with the escape of a character for private use, `\ue83d`. The
+/// YAML parser, which finds duplicate keys, rejects surrogates. Different surrogates have different replacements, so
+/// that different keys stay different.
+fn without_surrogates(text: &[u8]) -> String {
+    static SURROGATE: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"\\u[dD]([89a-fA-F])").expect("a pattern"));
+    SURROGATE.replace_all(&String::from_utf8_lossy(text), r"\ue$1").into_owned()
 }
 
 /// The fields that a program needs to wait for a reply or to read the reply. If no response of an operation has one of

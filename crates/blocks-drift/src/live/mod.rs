@@ -152,7 +152,8 @@ impl<'a> Run<'a> {
 
     async fn all(&mut self) {
         self.send_all(probe::without_key()).await;
-        if self.target.key.is_none() {
+        // After a 429 or a lost connection, the key and the session are not checked either.
+        if self.target.key.is_none() || self.stopped {
             return;
         }
         // A rejected key or a missing session is reported as an error. It is not a finding, because it is not a
@@ -168,6 +169,9 @@ impl<'a> Run<'a> {
             return self.errors.push(error);
         }
         self.send_all(probes).await;
+        if self.stopped {
+            return;
+        }
         if let Some(session) = self.options.session.clone() {
             let read = &probe::reads(&session)[0];
             match self.exchange(read).await {
@@ -273,7 +277,7 @@ impl<'a> Run<'a> {
         let status = response.status().as_u16();
         let media_type =
             response.headers().get("content-type").and_then(|v| v.to_str().ok().map(str::to_owned));
-        let bytes = response.bytes().await.map_err(failed)?;
+        let bytes = crate::body(response).await.with_context(|| name.clone())?;
         Ok(Exchange {
             name: name.clone(),
             method: probe.method.to_string(),

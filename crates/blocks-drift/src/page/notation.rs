@@ -240,8 +240,9 @@ fn qualify(notation: &mut Notation, qualifier: &str) {
     let word = qualifier.trim().to_lowercase();
     if matches!(word.as_str(), "optional" | "required") {
         notation.required = Some(word == "required");
+        return;
     }
-    if !notation.types.contains(&JsonType::String) || notation.required.is_some() {
+    if !notation.types.contains(&JsonType::String) {
         return;
     }
     notation.format = match word.as_str() {
@@ -293,6 +294,7 @@ mod tests {
             ("string (uuid), nullable", "string", some("uuid"), true),
             ("string, required", "string", None, false),
             ("string (uuid, required)", "string", some("uuid"), false),
+            ("string (required, uuid)", "string", some("uuid"), false),
             ("array[string]", "string[]", None, false),
         ] {
             assert_eq!(read(text), (json.to_owned(), format, nullable), "{text}");

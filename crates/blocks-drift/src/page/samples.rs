@@ -86,8 +86,13 @@ pub fn find(
 /// Returns the byte index in `text` just after the bracket that closes the first bracket.
 fn closing(text: &str) -> Option<usize> {
     let (mut depth, mut quote) = (0usize, None);
-    for (at, c) in text.char_indices() {
+    let mut characters = text.char_indices();
+    while let Some((at, c)) = characters.next() {
         match (quote, c) {
+            // The next character is escaped, so it does not end the string, even if it is a quotation mark.
+            (Some(_), '\\') => {
+                characters.next();
+            }
             (Some(q), _) => quote = (q != c).then_some(q),
             (None, '"' | '\'' | '`') => quote = Some(c),
             (None, '{' | '[') => depth += 1,
@@ -105,19 +110,25 @@ fn closing(text: &str) -> Option<usize> {
 
 fn sample(section: Section, status: Option<u16>, text: &str, line: usize, code: bool) -> Sample {
     // Comments, lines such as `...`, and fields such as `"...": "..."` are removed, because they are not valid JSON or
-    // not part of the value. Their line breaks stay, so that the values below keep their line numbers.
+    // not part of the value. Their line breaks stay, so that the values below keep their line numbers. The last
+    // alternative of the pattern matches all other strings, so that a `//` in a string is not taken for a comment.
     static REST: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(
-            r#"(?m)^\s*(?:\.\.\.|…)\s*,?\s*$|(?:^|\s)//.*$|,?\s*"(?:\.\.\.|…)"\s*:\s*"[^"]*""#,
+            r#"(?m)^\s*(?:\.\.\.|…)\s*,?\s*$|(?:^|\s)//.*$|,?\s*"(?:\.\.\.|…)"\s*:\s*"[^"]*"|("(?:\\.|[^"\\\n])*")"#,
         )
         .expect("a pattern")
     });
     static TAIL: LazyLock<Regex> = LazyLock::new(|| Regex::new(r",(\s*[}\]])").expect("a pattern"));
-    let mut text = text.to_owned();
-    let shortened = REST.is_match(&text);
+    let mut shortened = false;
+    let line_breaks = |found: &Captures<'_>| {
+        if let Some(string) = found.get(1) {
+            return string.as_str().to_owned();
+        }
+        shortened = true;
+        "\n".repeat(found[0].matches('\n').count())
+    };
+    let mut text = REST.replace_all(text, line_breaks).into_owned();
     if shortened {
-        let line_breaks = |removed: &Captures<'_>| "\n".repeat(removed[0].matches('\n').count());
-        text = REST.replace_all(&text, line_breaks).into_owned();
         text = TAIL.replace_all(&text, "$1").into_owned();
     }
     if code {

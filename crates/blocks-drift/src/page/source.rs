@@ -20,7 +20,8 @@ pub struct PageText {
 /// of the API's documentation.
 const MOST_PAGES: usize = 300;
 
-/// Reads a page from a URL, a file, or standard input (`-`).
+/// Reads a page from a URL, a file, or standard input (`-`). The name of a page from a URL is the URL without user
+/// information, query and fragment.
 ///
 /// # Errors
 /// Fails if the page cannot be read.
@@ -44,11 +45,11 @@ pub async fn read(source: &str) -> Result<PageText> {
 /// Fails if the index or one of its pages cannot be read. Also fails if the index links to no page or to too many.
 pub async fn read_index(url: &str) -> Result<Vec<PageText>> {
     let http = client()?;
-    let resolved = reqwest::Url::parse(url).with_context(|| url.to_owned())?;
+    let resolved = reqwest::Url::parse(url).with_context(|| shown(url))?;
     let (index, _) = fetch(&http, url).await?;
     let links = links(&index, &resolved);
     if links.is_empty() || links.len() > MOST_PAGES {
-        bail!("{url}: {} links to pages; 1 to {MOST_PAGES} are expected", links.len());
+        bail!("{}: {} links to pages; 1 to {MOST_PAGES} are expected", shown(url), links.len());
     }
     let mut pages = Vec::new();
     for link in links {
@@ -83,13 +84,26 @@ fn links(index: &str, resolved: &reqwest::Url) -> Vec<reqwest::Url> {
 async fn fetch_page(url: &str) -> Result<PageText> {
     let http = client()?;
     let (mut text, html) = fetch(&http, url).await?;
-    let mut name = url.to_owned();
+    let mut name = shown(url);
     let plain = url.split(['?', '#']).next().unwrap_or(url);
     if html && !plain.ends_with(".md") {
-        name = format!("{}.md", plain.trim_end_matches('/'));
-        text = fetch(&http, &name).await?.0;
+        let markdown = format!("{}.md", plain.trim_end_matches('/'));
+        name = shown(&markdown);
+        text = fetch(&http, &markdown).await?.0;
     }
     Ok(PageText { name, text })
+}
+
+/// Returns a URL for reports and errors: without user information, query and fragment, which can contain secrets. A
+/// report can become a public issue.
+fn shown(url: &str) -> String {
+    let plain = url.split(['?', '#']).next().unwrap_or(url);
+    let Some((scheme, rest)) = plain.split_once("://") else {
+        return plain.to_owned();
+    };
+    let (host, path) = rest.split_at(rest.find(['/', '\\']).unwrap_or(rest.len()));
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    format!("{scheme}://{host}{path}")
 }
 
 /// Creates the HTTP client. The client sends no API key, because the documentation pages are public.
@@ -100,23 +114,36 @@ fn client() -> Result<reqwest::Client> {
 async fn fetch(http: &reqwest::Client, url: &str) -> Result<(String, bool)> {
     let response = http.get(url).send().await.map_err(reqwest::Error::without_url);
     let response = response.and_then(reqwest::Response::error_for_status);
-    let response = response.with_context(|| format!("{url}: the page could not be fetched"))?;
+    let name = shown(url);
+    let response = response.with_context(|| format!("{name}: the page could not be fetched"))?;
     let requested = reqwest::Url::parse(url).ok();
     if requested.is_some_and(|requested| requested.host_str() != response.url().host_str()) {
-        bail!("{url}: redirected to another host");
+        bail!("{name}: redirected to another host");
     }
     let html = response
         .headers()
         .get("content-type")
         .and_then(|v| v.to_str().ok())
         .is_some_and(|v| v.contains("text/html"));
-    let text = response.text().await.map_err(reqwest::Error::without_url);
-    Ok((text.with_context(|| url.to_owned())?, html))
+    let text = crate::body(response).await.with_context(|| name.clone())?;
+    Ok((String::from_utf8_lossy(&text).into_owned(), html))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_shown_url_contains_no_secret() {
+        for (url, safe) in [
+            ("https://me:pass@docs.example/a/b.md?token=x#y", "https://docs.example/a/b.md"),
+            ("https://me@pass@docs.example", "https://docs.example"),
+            ("https://docs.example?next=https://me:pass@else.example", "https://docs.example"),
+            ("http://127.0.0.1:1/@a", "http://127.0.0.1:1/@a"),
+        ] {
+            assert_eq!(shown(url), safe);
+        }
+    }
 
     #[test]
     fn an_index_gives_the_pages_of_its_own_host() {

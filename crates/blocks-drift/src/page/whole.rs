@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use regex::Regex;
+use regex::{Captures, Regex};
 
 use super::facts::Page;
 use crate::document::Document;
@@ -30,7 +30,7 @@ pub fn compare(document: &Document, page: &Page, result: &mut CheckResult) -> us
     let header =
         scheme.map(|(name, s)| format!("{}: {name}", s["name"].as_str().unwrap_or_default()));
     let limit = LIMIT.captures(value["info"]["description"].as_str().unwrap_or_default());
-    let limit = limit.map(|c| format!("{} requests per {}", &c[1], &c[2]));
+    let limit = limit.map(|c| format!("{} requests per {}", &c[1], c[2].to_lowercase()));
     let place =
         scheme.map_or_else(String::new, |(name, _)| format!("/components/securitySchemes/{name}"));
     let (mut findings, mut facts) = (Vec::new(), 0);
@@ -50,7 +50,9 @@ pub fn compare(document: &Document, page: &Page, result: &mut CheckResult) -> us
         }
     };
     for (text, line) in &page.text {
-        for found in URL.captures_iter(text).chain(BASE.captures_iter(text)) {
+        // The URL of a link is not compared, because the service may send links with another host.
+        let urls = URL.captures_iter(text).filter(|c| !is_link(text, c));
+        for found in urls.chain(BASE.captures_iter(text)) {
             check(
                 Kind::Server,
                 "the base URL",
@@ -78,7 +80,8 @@ pub fn compare(document: &Document, page: &Page, result: &mut CheckResult) -> us
         }
         if let Some(limit) = &limit {
             for found in LIMIT.captures_iter(text) {
-                let other = format!("{} requests per {}", found[1].replace(',', ""), &found[2]);
+                let (number, unit) = (found[1].replace(',', ""), found[2].to_lowercase());
+                let other = format!("{number} requests per {unit}");
                 let same = other == *limit;
                 check(
                     Kind::RateLimit,
@@ -94,4 +97,10 @@ pub fn compare(document: &Document, page: &Page, result: &mut CheckResult) -> us
     }
     result.report(Side::Page, "", &page.name, findings);
     facts
+}
+
+/// Returns whether a URL in a line is the value of a field `href`.
+fn is_link(line: &str, url: &Captures<'_>) -> bool {
+    let before = url.get(0).map_or("", |url| &line[..url.start()]);
+    before.trim_end_matches(['"', '\'', ':', ' ']).ends_with("href")
 }

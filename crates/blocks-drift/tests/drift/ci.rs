@@ -157,6 +157,33 @@ async fn the_daily_workflow_keeps_one_issue() {
     assert!(log.contains("--title Drift could not be checked"), "{log}");
 }
 
+/// The URL of a page can contain a password or a token, and a report can become a public issue.
+#[tokio::test]
+async fn the_name_of_a_page_contains_no_secret() {
+    let base = serve(vec![("/a.md?token=secret".to_owned(), "# A\n".to_owned())]).await;
+    let base = base.replace("http://", "http://me:secret@");
+    let page = blocks_drift::page::source::read(&format!("{base}/a.md?token=secret")).await;
+    let name = page.unwrap().name;
+    assert!(name.starts_with("http://127.0.0.1:") && name.ends_with("/a.md"), "{name}");
+    let index = format!("{base}/none?token=secret");
+    let errors = [
+        blocks_drift::page::source::read(&index).await.unwrap_err(),
+        blocks_drift::page::source::read_index(&index).await.unwrap_err(),
+        blocks_drift::page::source::read_index("http://me:secret@[/").await.unwrap_err(),
+    ];
+    for error in errors {
+        assert!(!format!("{error:#}").contains("secret"), "{error:#}");
+    }
+}
+
+#[tokio::test]
+async fn a_huge_page_is_an_error() {
+    let url = serve(vec![("/a.md".to_owned(), "x".repeat((16 << 20) + 1))]).await + "/a.md";
+    let error = blocks_drift::page::source::read(&url).await.unwrap_err();
+    let error = format!("{error:#}");
+    assert!(error.ends_with("the body is larger than 16777216 bytes"), "{error}");
+}
+
 /// Reports escape the text of pages. Otherwise, the text could change a workflow command (a line such as
 /// `::error file=…`, from which GitHub creates an annotation), add an HTML tag, or mention a user of GitHub.
 #[test]
@@ -171,7 +198,7 @@ fn reports_are_safe_and_name_both_places() {
     assert!(github.contains("::error file=openapi/blocks.yaml,line="), "{github}");
     assert!(github.contains("@all%25"), "{github}");
     let markdown = report.render(Format::Markdown);
-    assert!(markdown.contains("5\\|&lt;b>@\u{200b}all"), "{markdown}");
+    assert!(markdown.contains("5&#124;&lt;b>@\u{200b}all"), "{markdown}");
     let json: serde_json::Value = serde_json::from_str(&report.render(Format::Json)).unwrap();
     assert_eq!(json["verdict"], "drift");
     assert_eq!(json["drift"][0]["kind"], "default");

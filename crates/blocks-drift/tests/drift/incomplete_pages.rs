@@ -2,7 +2,7 @@
 //! sync" for such a page. Some of these pages describe their operations in a form that the check does not recognize
 //! (`Send a GET to`). Only pages about no operation, such as guides, may be skipped.
 
-use blocks_drift::finding::Severity;
+use blocks_drift::finding::{Kind, Severity};
 
 use super::*;
 
@@ -162,6 +162,18 @@ fn a_finding_in_a_shortened_sample_has_its_line() {
         let is_wrong = |f: &&Finding| f.subject == "response sample `session_html_url`";
         let lines: Vec<_> = result.findings.iter().filter(is_wrong).map(|f| f.line).collect();
         assert_eq!(lines, [Some(wrong)], "{removed}: {:?} {:?}", result.findings, result.errors);
+    }
+}
+
+/// A very deep sample must not overflow the stack of the YAML parser.
+#[test]
+fn a_very_deep_sample_is_broken() {
+    let head = "# Get\n\n`GET /rest/v1/sessions/{session_id}`\n\n## Response\n\n| Field | Type | Description |\n| --- | --- | --- |\n| `id` | string | The id. |\n\n```json\n";
+    for sample in ["- ".repeat(30_000) + "1", "[".repeat(30_000)] {
+        let page = PageText { name: "page".into(), text: format!("{head}{sample}\n```\n") };
+        let result = blocks_drift::page::check(&DOCUMENT, &page).unwrap();
+        let broken = result.findings.iter().any(|f| f.kind == Kind::SampleBroken);
+        assert!(broken, "{:?} {:?}", result.findings, result.errors);
     }
 }
 

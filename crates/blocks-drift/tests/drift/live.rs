@@ -4,7 +4,7 @@
 //! `drift live --save FOLDER` wrote. A few tests compare a single response that is built in the test.
 
 use blocks_drift::finding::{Kind, Severity};
-use blocks_drift::live::exchange::{Comparison, Exchange, parse_body};
+use blocks_drift::live::exchange::{Body, Comparison, Exchange, parse_body};
 use blocks_drift::live::{self, LiveOptions, Target};
 use blocks_mock::{Fault, Frequency, Mock, Operation};
 use serde_json::{Value, json};
@@ -64,6 +64,29 @@ async fn failures_of_the_setup_could_not_be_checked() {
     let session = Some("5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11".to_owned());
     let result = run(live::mock::server(), LiveOptions { session, ..LiveOptions::default() }).await;
     assert!(result.errors[0].contains("does not exist"), "{:?}", result.errors);
+    assert_eq!(result.findings, []);
+}
+
+#[tokio::test]
+async fn nothing_is_sent_after_a_429() {
+    let fault = Fault::rate_limited(None);
+    let mock = live::mock::server().fault(Operation::GetSession, Frequency::Always, fault);
+    let mock = mock.start().await.unwrap();
+    let target = Target { base: mock.url(), key: Some(mock.key().to_owned()) };
+    let session = Some("5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11".to_owned());
+    live::check(&DOCUMENT, &target, &LiveOptions { session, ..all() }).await.unwrap();
+    let statuses: Vec<Option<u16>> = mock.requests().iter().map(|r| r.status).collect();
+    let first = statuses.iter().position(|status| *status == Some(429)).unwrap();
+    assert_eq!(first + 1, statuses.len(), "{statuses:?}");
+}
+
+#[tokio::test]
+async fn a_huge_body_is_an_error() {
+    let fault = Fault::PadBody((16 << 20) + 1);
+    let mock = live::mock::server().fault(Operation::GetSession, Frequency::Always, fault);
+    let result = run(mock, LiveOptions::default()).await;
+    let error = "the body is larger than 16777216 bytes";
+    assert!(result.errors[0].ends_with(error), "{:?}", result.errors);
     assert_eq!(result.findings, []);
 }
 
@@ -189,6 +212,8 @@ fn single_faults_are_found_with_their_severity() {
         (201, "text/plain", session.to_string(), MediaType, Breaking),
         (201, json, edited(&|b| b["cost"] = 7.into()), FieldAdded, Additive),
         (201, json, edited(&|b| b["id"] = Value::Null), Nullable, Breaking),
+        // Only a sample of a page may contain a placeholder.
+        (201, json, edited(&|b| b["id"] = "{not a uuid}".into()), Format, Informational),
         (201, json, edited(&link("/rest/v1/sessions")), Link, Breaking),
         (201, json, edited(&link("https://api.blocks.team/rest/v2/sessions/x")), Link, Breaking),
         (201, json, edited(&|b| b["_links"]["self"] = json!({"url": "x"})), Required, Breaking),
@@ -225,6 +250,20 @@ fn single_faults_are_found_with_their_severity() {
         page["meta"]["total"] = total;
         let found = found("listSessionMessages", 200, json, &page.to_string());
         assert!(found.iter().any(|f| f.0 == Type && f.2.ends_with("total")), "{found:?}");
+    }
+}
+
+/// The YAML parser, which finds duplicate keys, rejects the escapes of surrogates.
+#[test]
+fn duplicate_keys_are_found_beside_surrogates() {
+    let duplicate = Body::Other("a duplicate key".to_owned());
+    for (text, is_duplicate) in [
+        (r#"{"title": "\ud83d\ude00", "id": 1, "id": 2}"#, true),
+        (r#"{"\ud83d\ude00": 1, "\uD83D\uDE00": 2}"#, true),
+        (r#"{"\ud83d\ude00": 1, "\ud83d\ude01": 2}"#, false),
+        (r#"{"\\ud83d": 1, "\\ude00": 2}"#, false),
+    ] {
+        assert_eq!(parse_body(text.as_bytes()) == duplicate, is_duplicate, "{text}");
     }
 }
 
@@ -336,4 +375,23 @@ async fn saved_responses_are_compared_without_the_key() {
     for file in std::fs::read_dir(folder.path()).unwrap() {
         assert!(!std::fs::read_to_string(file.unwrap().path()).unwrap().contains("a-secret-key"));
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn linked_folders_and_huge_files_are_not_read() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = temporary.path();
+    let (method, path, body) = example("getSession");
+    let capture = json!({"method": method, "path": path, "status": 200, "body": body});
+    std::fs::write(folder.join("a.json"), capture.to_string()).unwrap();
+    std::os::unix::fs::symlink(folder, folder.join("again")).unwrap();
+    let read = || live::check_captures(&DOCUMENT, folder, "https://api.blocks.team");
+    let notes = read().unwrap().notes;
+    assert!(notes[0].starts_with("1 captured responses in "), "{notes:?}");
+    assert!(notes[0].ends_with("left out: 1 linked folder"), "{notes:?}");
+    let huge = std::fs::File::create(folder.join("huge.json")).unwrap();
+    huge.set_len((16 << 20) + 1).unwrap();
+    let error = read().unwrap_err().to_string();
+    assert!(error.ends_with("huge.json: the file is larger than 16777216 bytes"), "{error}");
 }
