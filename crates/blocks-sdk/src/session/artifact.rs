@@ -120,7 +120,7 @@ impl Artifact {
             };
             let data = client
                 .engine
-                .call_for(operation, admission, None, usable, send)
+                .call_for(operation, admission, None, None, usable, send)
                 .await;
             let (data, response) = data.map_err(|error| error.with_session(&session_id))?;
             Ok(Self {
