@@ -264,6 +264,25 @@ async fn a_session_without_a_thread_says_what_to_do() {
     assert_eq!(script.count(), 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn handles_of_a_turn_without_a_thread_are_one() {
+    let mut made = created();
+    made["thread_id"] = json!(null);
+    let href = format!("/rest/v1/sessions/{SESSION}/messages?type=final_message");
+    made["_links"] = json!({"final_message": {"href": href}});
+    let script = Scripted::new([
+        ScriptedResponse::ok(&made),
+        empty(),
+        ScriptedResponse::ok(&replied("done")),
+    ]);
+    let session = script.client().create_session(hello()).await.unwrap();
+    let turn = session.first_turn().unwrap();
+    assert!(turn.poll_once().await.unwrap().is_none());
+    // If each handle were another turn, the wait would first request the order of the turns.
+    assert_eq!(session.first_reply().await.unwrap().text(), "done");
+    assert_eq!(script.count(), 3);
+}
+
 /// Creates a session. Returns the script and the wait for the reply.
 async fn wait_for(
     responses: impl IntoIterator<Item = ScriptedResponse>,

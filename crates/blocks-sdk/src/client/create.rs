@@ -135,7 +135,9 @@ impl Client {
                 let body = body.clone();
                 async move { api.create_session().body(body).send().await }
             };
-            let sent = self.engine.call_for(operation, admission, permit, None, Ok, send);
+            let sent = self
+                .engine
+                .call_for(operation, admission, permit, None, Ok, send);
             let (data, response) = sent.await?;
             Ok(Session::new(self.clone(), data, response))
         })

@@ -114,7 +114,9 @@ impl WatchCursor {
     /// list. `sequence` is the number of the list, counted from 0, and `sequences` is the number of lists.
     pub(crate) fn place(&self, sequence: usize, sequences: usize) -> (Known, Option<u64>) {
         // If the cursor was stored with another number of lists, each list gets all hashes.
-        let own = self.own(sequence).filter(|_| self.lengths.len() == sequences);
+        let own = self
+            .own(sequence)
+            .filter(|_| self.lengths.len() == sequences);
         let known = own.unwrap_or(&self.known);
         let index = self.indexes.get(sequence).or(self.indexes.first());
         let index = index.copied().filter(|_| !known.is_empty());

@@ -222,9 +222,8 @@ impl SessionRef {
                 let pending = self.pending(message.chat_thread_id, thread, final_message);
                 // The follow-up interrupts the previous turn even if the response names no thread. So `turns` records
                 // the follow-up before the response without a thread becomes an error.
-                let thread = pending.as_ref().and_then(Pending::thread_id);
                 let created_at = message.created_at.as_ref().map(Timestamp::utc);
-                let number = self.turns.accepted(sent_at, thread, created_at);
+                let number = self.turns.accepted(sent_at, pending.as_ref(), created_at);
                 let pending = pending.ok_or("the response names no thread to wait for")?;
                 Ok((number, pending))
             };

@@ -97,7 +97,7 @@ impl Turn {
         let turns = client.resources.turns.of(pending.session_id());
         let now = Instant::now();
         Self {
-            number: turns.number(pending.thread_id(), None),
+            number: turns.number_of(&pending, None),
             client,
             pending: Arc::new(pending),
             response: None,
