@@ -121,8 +121,8 @@ struct Sweep {
     /// The index at which the search for late messages ends. `None` if the search ends after the first page with a
     /// known message.
     until: Option<u64>,
-    /// The hash that identifies the first known message of the last page that was not held. Late messages that are found
-    /// later are before this message.
+    /// The hash that identifies the first known message of the last page that was not held. Late messages that are
+    /// found later are before this message.
     next: u64,
     /// Pages that contain no known message. If the search finds a known message further back in the list, the messages
     /// of these pages are between known messages. Then they are late messages and are returned. They are also returned

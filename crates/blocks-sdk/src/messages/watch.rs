@@ -82,8 +82,8 @@ pub enum WatchEvent {
 pub struct WatchCursor {
     /// The index of the last message; one index for each role if the roles are read separately.
     indexes: Vec<u64>,
-    /// The hashes that identify the last messages. If the roles are read separately, the hashes of one role follow those
-    /// of another role.
+    /// The hashes that identify the last messages. If the roles are read separately, the hashes of one role follow
+    /// those of another role.
     known: Vec<u64>,
     /// The number of hashes of each role in `known`. Cursors that were stored earlier do not have these numbers.
     #[serde(default)]

@@ -9,8 +9,8 @@
 //! whole value is invalid, as in `{name: {}}`, in which the name has no double quotes. But brackets around prose, such
 //! as `[see {}]`, are not a value, so a value in them is a candidate. An invalid value ends at the latest at an empty
 //! line, unless the next line continues the value. The first candidate that is accepted is the result. Any other value
-//! that repeats the schema of the prompt is never a candidate. The search for candidates takes linear time, because each
-//! byte is read at most a fixed number of times.
+//! that repeats the schema of the prompt is never a candidate. The search for candidates takes linear time, because
+//! each byte is read at most a fixed number of times.
 
 use std::borrow::Cow;
 use std::ops::Range;
