@@ -219,6 +219,23 @@ async fn a_download_that_stops_is_an_error_or_starts_again() {
     assert_eq!(plan.bytes().await.unwrap(), "1. Go.");
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_error_names_the_host_of_a_renewed_url() {
+    use futures_util::TryStreamExt;
+
+    let (plan, script) = stored([
+        ScriptedResponse::text(403, "expired"),
+        artifact("https://other.example/x"),
+        ScriptedResponse::text(200, "1. G").breaking(),
+    ])
+    .await;
+    let pieces = plan.stream().await.unwrap();
+    let error = pieces.try_collect::<Vec<_>>().await.unwrap_err();
+    let text = error.to_string();
+    assert!(text.starts_with("download at other.example"), "{text}");
+    assert_eq!(script.count(), 4);
+}
+
 /// Returns an artifact whose storage host sends these responses, and the transport that sends them.
 async fn stored(responses: impl IntoIterator<Item = ScriptedResponse>) -> (Artifact, Scripted) {
     let script = Scripted::new([artifact("https://storage.example/x?signature=s3cret")]);

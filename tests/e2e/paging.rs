@@ -385,6 +385,54 @@ async fn a_watch_resumes_from_a_stored_cursor() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_cursor_of_two_roles_keeps_both() {
+    let role = |n: u128| if n <= 10 { "user" } else { "assistant" };
+    let message = |n: u128| Placed::new(n, Some(n as f64), role(n));
+    let service = ShiftingSession::new((1..=2_100).map(message).collect()).deviating(one_role());
+    let session = service.session();
+    let both = || {
+        let messages = session.messages();
+        let messages = messages.roles([MessageRole::User, MessageRole::Assistant]);
+        messages.watch()
+    };
+    let mut watch = both();
+    assert_eq!(drain(&mut watch).await.len(), 2_100);
+    let stored = serde_json::to_string(&watch.cursor()).unwrap();
+    let cursor: WatchCursor = serde_json::from_str(&stored).unwrap();
+    service.change(|all| {
+        all.push(Placed::new(9_001, Some(9_001.0), "user"));
+        all.push(Placed::new(9_002, Some(9_002.0), "assistant"));
+    });
+    let mut watch = both().resume(cursor);
+    assert_eq!(drain(&mut watch).await, [9_001, 9_002]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cursor_with_any_index_is_resumed() {
+    let stored = r#"{"indexes":[18446744073709551615],"known":[1],"partial":false}"#;
+    let cursor: WatchCursor = serde_json::from_str(stored).unwrap();
+    let service = ShiftingSession::new(many(3));
+    let mut watch = service.session().messages().watch().resume(cursor);
+    assert_eq!(drain(&mut watch).await, [1, 2, 3]);
+}
+
+/// The pages of the search for late messages overlap. The late message is the first of one page and the last of the
+/// next page.
+#[tokio::test(start_paused = true)]
+async fn a_late_message_between_two_pages_comes_once() {
+    let service = ShiftingSession::new(many(3_000));
+    let mut watch = service.session().messages().watch();
+    assert_eq!(drain(&mut watch).await.len(), 3_000);
+    service.change(|all| all.insert(2_870, Placed::new(9_001, Some(2_870.5), "assistant")));
+    assert_eq!(drain(&mut watch).await, [9_001]);
+    service.change(|all| {
+        all.remove(0);
+        all.push(Placed::new(9_002, None, "assistant"));
+    });
+    assert_eq!(drain(&mut watch).await, [9_002]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_watch_reports_polls_that_fail_and_continues() {
     let service = ShiftingSession::new(many(1));
     service.fail_next(4, 503);

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use blocks_mock::{Fault, Frequency, Mock, Operation, Script, TurnInfo};
-use blocks_sdk::{Agent, CreateSession, ErrorKind, FollowUp, StructuredReply, Turn};
+use blocks_mock::{Fault, Frequency, Mock, Operation, RetryAfter, Script, TurnInfo};
+use blocks_sdk::{
+    Agent, Client, CreateSession, ErrorKind, FollowUp, RateLimit, StructuredReply, Turn,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::client;
 
@@ -286,4 +289,33 @@ async fn the_time_out_bounds_all_corrections() {
         thread.map(|id| id.to_string()),
         Some(threads[1].to_string())
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_correction_ends_at_the_time_out() {
+    let paused = Fault::rate_limited(Some(RetryAfter::Seconds(300)));
+    let slow = Fault::Delay(Duration::from_secs(300));
+    for (limit, fault, kind, seconds) in [
+        (100, Some(paused), ErrorKind::RateLimited, 2),
+        (100, Some(slow), ErrorKind::Timeout, 30),
+        // The create and the poll take both permits, so the correction is not sent.
+        (2, None, ErrorKind::Deadline, 30),
+    ] {
+        let mock = replying(&["It is a bug."]);
+        let limit = RateLimit::per_minute(limit).unwrap();
+        let builder = Client::builder(mock.key()).service(mock.service());
+        let client = builder.rate_limit(limit).build().unwrap();
+        let session = client.create_session(request()).await.unwrap();
+        if let Some(fault) = fault {
+            mock.inject(Operation::CreateMessage, Frequency::Always, fault);
+        }
+        let start = Instant::now();
+        let turn = session.first_turn().unwrap();
+        let wait = turn.structured_reply::<Triage>().correct(1);
+        let error = wait.timeout(Duration::from_secs(30)).await.unwrap_err();
+        assert_eq!((error.kind(), start.elapsed().as_secs()), (kind, seconds));
+        assert_eq!(error.may_have_taken_effect(), kind == ErrorKind::Timeout);
+        assert_eq!(error.pending().is_some(), kind == ErrorKind::Deadline);
+        assert_eq!(error.reply_mismatch().unwrap().text(), "It is a bug.");
+    }
 }

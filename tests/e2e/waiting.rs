@@ -50,6 +50,29 @@ async fn an_empty_reply_ends_a_wait_and_a_message_does_not() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_item_without_type_and_text_is_not_a_reply() {
+    for item in [
+        json!(null),
+        json!(7),
+        json!({"id": SESSION}),
+        json!({"type": "new", "message": null}),
+    ] {
+        let script = after_create([
+            ScriptedResponse::ok(&page(json!([item]))),
+            ScriptedResponse::ok(&replied("done")),
+        ]);
+        let session = script.client().create_session(hello()).await.unwrap();
+        assert_eq!(session.first_reply().await.unwrap().text(), "done");
+        assert_eq!(script.count(), 3, "{item}");
+    }
+    // The type of this message shows that the turn has ended, although it has no text.
+    let ended = page(json!([{"type": "final_message", "message": null}]));
+    let script = after_create([ScriptedResponse::ok(&ended)]);
+    let session = script.client().create_session(hello()).await.unwrap();
+    assert_eq!(session.first_reply().await.unwrap().text(), "");
+}
+
+#[tokio::test(start_paused = true)]
 async fn fifty_transient_errors_do_not_end_a_wait() {
     let errors = [
         ScriptedResponse::text(503, ""),
@@ -262,6 +285,25 @@ async fn a_session_without_a_thread_says_what_to_do() {
     let error = session.first_reply().await.unwrap_err();
     assert!(error.to_string().contains("send a follow-up"), "{error}");
     assert_eq!(script.count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn handles_of_a_turn_without_a_thread_are_one() {
+    let mut made = created();
+    made["thread_id"] = json!(null);
+    let href = format!("/rest/v1/sessions/{SESSION}/messages?type=final_message");
+    made["_links"] = json!({"final_message": {"href": href}});
+    let script = Scripted::new([
+        ScriptedResponse::ok(&made),
+        empty(),
+        ScriptedResponse::ok(&replied("done")),
+    ]);
+    let session = script.client().create_session(hello()).await.unwrap();
+    let turn = session.first_turn().unwrap();
+    assert!(turn.poll_once().await.unwrap().is_none());
+    // If each handle were another turn, the wait would first request the order of the turns.
+    assert_eq!(session.first_reply().await.unwrap().text(), "done");
+    assert_eq!(script.count(), 3);
 }
 
 /// Creates a session. Returns the script and the wait for the reply.

@@ -135,7 +135,9 @@ impl Client {
                 let body = body.clone();
                 async move { api.create_session().body(body).send().await }
             };
-            let sent = self.engine.call_for(operation, admission, permit, Ok, send);
+            let sent = self
+                .engine
+                .call_for(operation, admission, permit, None, Ok, send);
             let (data, response) = sent.await?;
             Ok(Session::new(self.clone(), data, response))
         })
@@ -177,7 +179,7 @@ impl CreatePermit {
         request.validate()?;
         let permit = self.take();
         let session = self.client.session(session_id);
-        session.post(request, permit).await
+        session.post(request, permit, None).await
     }
 
     /// Returns the permit if its lifetime has not ended. Otherwise gives the permit back to the rate limiter, and

@@ -97,7 +97,7 @@ impl Engine {
     where
         F: Future<Output = Sent<T>>,
     {
-        self.call_for(operation, admission, None, Ok, send)
+        self.call_for(operation, admission, None, None, Ok, send)
     }
 
     /// Waits for a permit that a later call will use. `operation` sets the priority and the time-out of the wait.
@@ -114,12 +114,14 @@ impl Engine {
     }
 
     /// Makes a call, and returns the part of the response that `take` selects. If this part is missing, the error
-    /// contains the received body and ids. The first attempt uses `permit`, if there is one.
+    /// contains the received body and ids. The first attempt uses `permit`, if there is one. The call ends at `end`, if
+    /// its own time-out is not earlier.
     pub(crate) fn call_for<T, U, F>(
         &self,
         operation: Operation,
         admission: Admission,
         permit: Option<Permit>,
+        end: Option<Instant>,
         take: impl FnOnce(Box<T>) -> Result<U, &'static str>,
         send: impl Fn(Api) -> F,
     ) -> impl Future<Output = Result<(U, ResponseInfo), Error>>
@@ -131,6 +133,7 @@ impl Engine {
             Admission::Once(_) => None,
         };
         let deadline = timeout.map(|timeout| after(Instant::now(), timeout));
+        let deadline = deadline.into_iter().chain(end).min();
         let call = Arc::new(self.start(operation, admission, deadline));
         let run = async move {
             let (taken, mut result) = Arc::clone(&call).run(permit, take, send).await?;

@@ -91,13 +91,17 @@ pub(crate) struct Known {
 }
 
 impl Known {
+    /// Remembers all `identities`, even if they are more than [`REMEMBERED`]. A cursor contains this number for each
+    /// role, and the hashes of one role must not replace those of another role.
     pub fn new(identities: impl IntoIterator<Item = u64>, partial: bool) -> Self {
         let mut known = Self {
             partial,
             ..Self::default()
         };
         for identity in identities {
-            known.push(identity);
+            if known.set.insert(identity) {
+                known.order.push_back(identity);
+            }
         }
         known
     }

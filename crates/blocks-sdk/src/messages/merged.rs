@@ -246,6 +246,7 @@ impl MergedPages {
 }
 
 fn sequences(queries: Vec<MessagesQuery>, start: &Start) -> Vec<Sequence> {
+    let count = queries.len();
     let mut sequences = Vec::new();
     for (index, query) in queries.into_iter().enumerate() {
         let mut pager = Pager::new(query);
@@ -253,7 +254,7 @@ fn sequences(queries: Vec<MessagesQuery>, start: &Start) -> Vec<Sequence> {
             Start::First => {}
             Start::Now => pager.skip_to_end(),
             Start::After(cursor) => {
-                let (known, place): (Known, _) = cursor.place(index);
+                let (known, place): (Known, _) = cursor.place(index, count);
                 pager.resume_after(known, place);
             }
         }

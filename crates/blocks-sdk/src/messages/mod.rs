@@ -287,6 +287,9 @@ impl MessagesQuery {
     /// stream notices such a move, it searches the last 1,000 messages for late messages when it reaches the end of the
     /// list, and returns them at the end. With [`newest_first`](Self::newest_first), it does not search.
     ///
+    /// A message without an id is identified by all its fields, such as its time and its text. Two messages without ids
+    /// count as one message if all their fields are equal.
+    ///
     /// For a message larger than [`max_body`](crate::ClientBuilder::max_body), the stream returns an error, and
     /// continues with the next message. Any other error ends the stream. If the service ignores the requested page
     /// size, a page larger than `max_body` also ends the stream.

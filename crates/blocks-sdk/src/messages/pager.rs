@@ -37,6 +37,9 @@ const IDLE_READS: u64 = 16;
 /// The number of full pages in a row after which the pager doubles its page size. The pager reduces the page size after
 /// a page that was too large.
 const FULL_PAGES: u32 = 4;
+/// The largest index at which a read resumes. A stored cursor may contain any index, and the pager adds to it without a
+/// check for an overflow.
+const LARGEST_INDEX: u64 = 1 << 32;
 /// The maximum number of reads of a page whose response cannot be decoded, for example because the JSON is incomplete.
 const DECODE_ATTEMPTS: u32 = 3;
 
@@ -118,8 +121,8 @@ struct Sweep {
     /// The index at which the search for late messages ends. `None` if the search ends after the first page with a
     /// known message.
     until: Option<u64>,
-    /// The hash that identifies the first message of the last page that was not held. Late messages that are found
-    /// later are before this message.
+    /// The hash that identifies the first known message of the last page that was not held. Late messages that are
+    /// found later are before this message.
     next: u64,
     /// Pages that contain no known message. If the search finds a known message further back in the list, the messages
     /// of these pages are between known messages. Then they are late messages and are returned. They are also returned
@@ -247,6 +250,7 @@ impl Pager {
     /// Continues after the messages in `known`. The last of these messages was at about `index` in the list.
     pub fn resume_after(&mut self, known: Known, index: Option<u64>) {
         let identity = known.iter().last();
+        let index = index.map(|index| index.min(LARGEST_INDEX));
         self.edge = index
             .zip(identity)
             .map(|(index, identity)| Edge { index, identity });
@@ -499,8 +503,8 @@ impl Pager {
     fn accept(&mut self, reading: Reading) {
         let (start, count, end) = (reading.start, reading.count(), reading.end());
         let has_ended = self.is_end(&reading);
-        let first = reading.identities.first().copied();
-        let last = reading.identities.last().copied();
+        let identities = reading.identities.clone();
+        let last = identities.last().copied();
         if end == 0 && reading.total == Some(0) {
             // The list is empty, so all messages that are added later are new.
             self.known = Known::default();
@@ -521,7 +525,8 @@ impl Pager {
         if !has_ended {
             return;
         }
-        let next = first.or(self.edge.map(|edge| edge.identity));
+        let next = self.first_known(&identities);
+        let next = next.or(self.edge.map(|edge| edge.identity));
         let (index, until) = if self.shifted && !self.query.is_descending() {
             (start, Some(end.saturating_sub(LOOK_BACK)))
         } else if polled && self.is_check_due() {
@@ -613,6 +618,13 @@ impl Pager {
         true
     }
 
+    /// Returns the first known message of a page. The first message of the page may be unknown, because `give_out` may
+    /// leave it out.
+    fn first_known(&self, identities: &[u64]) -> Option<u64> {
+        let mut identities = identities.iter().copied();
+        identities.find(|identity| self.known.contains(*identity))
+    }
+
     /// Steps back, because the page contains no known message. The messages before the page must be read first.
     fn step_back(&mut self, reading: Reading) -> Result<(), Error> {
         let (start, end) = (reading.start, reading.end());
@@ -650,15 +662,14 @@ impl Pager {
 
     /// Processes a page that was read in a search for late messages.
     fn sweep(&mut self, mut sweep: Sweep, reading: Reading) {
-        let (start, first) = (reading.start, reading.identities.first().copied());
-        let mut identities = reading.identities.iter();
-        let has_known = identities.any(|identity| self.known.contains(*identity));
+        let (start, identities) = (reading.start, reading.identities.clone());
+        let has_known = self.first_known(&identities).is_some();
         if has_known || start == 0 && !self.known.is_partial() {
             self.give_out(reading, Some(sweep.next));
             for held in sweep.held.drain(..).rev() {
                 self.give_out(held, Some(sweep.next));
             }
-            sweep.next = first.unwrap_or(sweep.next);
+            sweep.next = self.first_known(&identities).unwrap_or(sweep.next);
         } else if reading.count() > 0 {
             sweep.held.push(reading);
         }

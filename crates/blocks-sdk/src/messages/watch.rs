@@ -82,8 +82,12 @@ pub enum WatchEvent {
 pub struct WatchCursor {
     /// The index of the last message; one index for each role if the roles are read separately.
     indexes: Vec<u64>,
-    /// The hashes that identify the last messages.
+    /// The hashes that identify the last messages. If the roles are read separately, the hashes of one role follow
+    /// those of another role.
     known: Vec<u64>,
+    /// The number of hashes of each role in `known`. Cursors that were stored earlier do not have these numbers.
+    #[serde(default)]
+    lengths: Vec<usize>,
     /// Whether there are earlier messages whose hashes are not included.
     partial: bool,
 }
@@ -98,19 +102,34 @@ impl WatchCursor {
             cursor.indexes.push(index.unwrap_or(0));
             cursor.partial |= known.is_partial();
             let given = known.iter().filter(|identity| !waiting.contains(identity));
+            let before = cursor.known.len();
             cursor.known.extend(given);
+            cursor.lengths.push(cursor.known.len() - before);
         }
         cursor
     }
 
-    /// Returns the known messages, and the index of the last message that was read from one list. The cursor contains
-    /// hashes of the messages that were read last, which are the known messages. If the messages of each role are read
-    /// separately, each role has its own list, and `sequence` is the number of this list. Otherwise there is only list
-    /// 0.
-    pub(crate) fn place(&self, sequence: usize) -> (Known, Option<u64>) {
-        let known = Known::new(self.known.iter().copied(), self.partial);
+    /// Returns the known messages, and the index of the last message that was read from one list. The known messages
+    /// are the messages that were read last. If the messages of each role are read separately, each role has its own
+    /// list. `sequence` is the number of the list, counted from 0, and `sequences` is the number of lists.
+    pub(crate) fn place(&self, sequence: usize, sequences: usize) -> (Known, Option<u64>) {
+        // If the cursor was stored with another number of lists, each list gets all hashes.
+        let own = self
+            .own(sequence)
+            .filter(|_| self.lengths.len() == sequences);
+        let known = own.unwrap_or(&self.known);
         let index = self.indexes.get(sequence).or(self.indexes.first());
-        (known, index.copied().filter(|_| !self.known.is_empty()))
+        let index = index.copied().filter(|_| !known.is_empty());
+        (Known::new(known.iter().copied(), self.partial), index)
+    }
+
+    /// Returns the hashes of one list; `None` if the numbers in a stored cursor do not match.
+    fn own(&self, sequence: usize) -> Option<&[u64]> {
+        let mut rest = self.known.as_slice();
+        for length in self.lengths.get(..sequence)? {
+            rest = rest.get(*length..)?;
+        }
+        rest.get(..*self.lengths.get(sequence)?)
     }
 }
 

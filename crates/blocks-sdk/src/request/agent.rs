@@ -242,8 +242,13 @@ fn known(name: &str) -> Result<AgentName, Error> {
         .map_or(";".to_owned(), |(_, known)| {
             format!("; did you mean {known}?")
         });
+    // A long name is shortened, so that the known names are not cut off at the end of the error.
+    let mut shown: String = name.chars().take(60).collect();
+    if shown.len() < name.len() {
+        shown.push('…');
+    }
     Err(Error::invalid_input(format!(
-        "agent_name `{name}` is unknown{nearest} known are {}",
+        "agent_name `{shown}` is unknown{nearest} known are {}",
         AgentName::KNOWN.join(", ")
     )))
 }
@@ -275,6 +280,18 @@ mod tests {
                 None => assert!(!text.contains("did you mean"), "{text}"),
             }
         }
+    }
+
+    #[test]
+    fn an_error_of_a_long_name_lists_the_known_names() {
+        let name = "é".repeat(1_000);
+        let error = name.parse::<Agent>().unwrap_err().to_string();
+        let shown = "é".repeat(60);
+        let known = AgentName::KNOWN.join(", ");
+        assert_eq!(
+            error,
+            format!("agent_name `{shown}…` is unknown; known are {known}")
+        );
     }
 
     #[test]

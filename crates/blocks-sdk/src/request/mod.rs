@@ -506,7 +506,12 @@ impl Serialize for CreateSession {
 /// Serializes the request body. The message contains the schema of the expected reply.
 impl Serialize for FollowUp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.clone().sent().serialize(serializer)
+        let mut body = self.clone().sent();
+        // The body omits an empty profile. Without the profile, the stored request would be valid.
+        if self.has_profile && body.profile.is_empty() {
+            body.extra.insert("profile", Value::Object(Map::new()));
+        }
+        body.serialize(serializer)
     }
 }
 
@@ -570,6 +575,16 @@ mod tests {
         let request = request.extra("fast", true);
         let text = serde_json::to_string(&request).unwrap();
         assert_eq!(serde_json::from_str::<FollowUp>(&text).unwrap(), request);
+    }
+
+    #[test]
+    fn an_empty_profile_is_refused_after_storage_too() {
+        let request = FollowUp::new("More.").profile(Map::new());
+        let text = serde_json::to_string(&request).unwrap();
+        let read: FollowUp = serde_json::from_str(&text).unwrap();
+        assert_eq!(read, request);
+        assert!(request.validate().is_err());
+        assert!(read.validate().is_err());
     }
 
     #[test]

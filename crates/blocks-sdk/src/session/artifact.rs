@@ -120,7 +120,7 @@ impl Artifact {
             };
             let data = client
                 .engine
-                .call_for(operation, admission, None, usable, send)
+                .call_for(operation, admission, None, None, usable, send)
                 .await;
             let (data, response) = data.map_err(|error| error.with_session(&session_id))?;
             Ok(Self {
@@ -199,21 +199,22 @@ impl Artifact {
     /// ```
     pub async fn stream(&self) -> Result<Download, Error> {
         let mut attempts = 0;
-        let response = self.open(&mut attempts).await?;
+        let (response, host) = self.open(&mut attempts).await?;
         let length = response.body().size_hint().exact();
-        let pieces = self.pieces(response, attempts).boxed();
+        let pieces = self.pieces(response, attempts, host).boxed();
         Ok(Download { pieces, length })
     }
 
-    /// Streams the content of a response in pieces.
+    /// Streams the content of a response of `host` in pieces.
     fn pieces(
         &self,
         response: Response<Body>,
         attempts: u32,
+        host: Option<String>,
     ) -> impl Stream<Item = Result<Bytes, Error>> + Send + use<> {
         let expected = response.body().size_hint().exact();
         let each = self.client.engine.timeouts.read;
-        let end = (self.host(), self.client.engine.core.key.clone());
+        let end = (host, self.client.engine.core.key.clone());
         unfold(Some((response, 0, end)), move |state| async move {
             let (mut response, read, (host, key)) = state?;
             let end = |kind, detail| failed(kind, detail, attempts, host.clone(), &key);
@@ -256,8 +257,8 @@ impl Artifact {
     pub async fn bytes(&self) -> Result<Bytes, Error> {
         let mut attempts = 0;
         loop {
-            let response = self.open(&mut attempts).await?;
-            match self.collect(response, attempts).await {
+            let (response, host) = self.open(&mut attempts).await?;
+            match self.collect(response, attempts, host).await {
                 Err(error) if self.may_repeat(&error, attempts) => {
                     self.pause(&error, attempts).await;
                 }
@@ -266,16 +267,20 @@ impl Artifact {
         }
     }
 
-    async fn collect(&self, response: Response<Body>, attempts: u32) -> Result<Bytes, Error> {
+    async fn collect(
+        &self,
+        response: Response<Body>,
+        attempts: u32,
+        host: Option<String>,
+    ) -> Result<Bytes, Error> {
         let core = &self.client.engine.core;
-        let mut stream = std::pin::pin!(self.pieces(response, attempts));
+        let mut stream = std::pin::pin!(self.pieces(response, attempts, host.clone()));
         let mut all = Vec::new();
         while let Some(chunk) = stream.next().await {
             all.extend_from_slice(&chunk?);
             if all.len() > core.max_body {
                 let most = core.max_body;
                 let detail = format!("the file is larger than {most} bytes; stream it or save it");
-                let host = self.host();
                 return Err(failed(
                     ErrorKind::TooLarge,
                     detail,
@@ -360,8 +365,8 @@ impl Artifact {
         let mut file = tokio::fs::File::from_std(file);
         let mut attempts = 0;
         loop {
-            let response = self.open(&mut attempts).await?;
-            let pieces = self.pieces(response, attempts);
+            let (response, host) = self.open(&mut attempts).await?;
+            let pieces = self.pieces(response, attempts, host);
             match write_all(pieces, &mut file, failed).await {
                 Err(error) if self.may_repeat(&error, attempts) => {
                     self.pause(&error, attempts).await;
@@ -382,9 +387,9 @@ impl Artifact {
             .map_err(|error| failed(error.error))
     }
 
-    /// Requests the content and returns the response. Repeats the request after a temporary error, such as a 503, up to
-    /// the retry policy's number of attempts. If the presigned URL has expired, requests a new URL once.
-    async fn open(&self, attempts: &mut u32) -> Result<Response<Body>, Error> {
+    /// Requests the content and returns the response and its host. Repeats the request after a temporary error, such as
+    /// a 503, up to the retry policy's number of attempts. If the presigned URL has expired, requests a new URL once.
+    async fn open(&self, attempts: &mut u32) -> Result<(Response<Body>, Option<String>), Error> {
         let mut renewed = None;
         loop {
             let artifact = renewed.as_ref().unwrap_or(self);
@@ -403,7 +408,8 @@ impl Artifact {
                 {
                     self.pause(&error, *attempts).await;
                 }
-                result => return result,
+                // A new URL may have another host than the expired URL.
+                result => return result.map(|response| (response, artifact.host())),
             }
         }
     }

@@ -56,7 +56,7 @@ impl Session {
         let reference = SessionRef::new(client, data.id.clone());
         if let Some(thread) = &data.thread_id {
             let created_at = data.created_at.as_ref().map(Timestamp::utc);
-            reference.turns().number(Some(thread), created_at);
+            reference.turns().number(thread, created_at);
         }
         Self {
             reference,
@@ -208,7 +208,7 @@ impl Session {
         })?;
         let created_at = self.data.created_at.as_ref().map(Timestamp::utc);
         let turns = Arc::clone(self.reference.turns());
-        let number = turns.number(pending.thread_id(), created_at);
+        let number = turns.number_of(&pending, created_at);
         let client = self.client().clone();
         Ok(Turn::started(client, pending, turns, number, self.started))
     }

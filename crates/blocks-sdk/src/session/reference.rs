@@ -186,7 +186,7 @@ impl SessionRef {
     /// # Ok(()) });
     /// ```
     pub async fn follow_up(&self, request: FollowUp) -> Result<Turn, Error> {
-        self.post(request, None).await
+        self.post(request, None, None).await
     }
 
     /// Posts a follow-up in a separate task. Dropping the returned value does not stop the request.
@@ -195,14 +195,16 @@ impl SessionRef {
     /// Panics outside of a tokio runtime.
     pub fn follow_up_detached(&self, request: FollowUp) -> Detached<Turn> {
         let session = self.clone();
-        Detached::spawn(async move { session.post(request, None).await })
+        Detached::spawn(async move { session.post(request, None, None).await })
     }
 
     /// Posts a follow-up. The first attempt uses `permit` if it is given, and otherwise waits for a permit.
+    /// The request ends at `end`, if its own time-out is not earlier.
     pub(crate) fn post(
         &self,
         request: FollowUp,
         permit: Option<Permit>,
+        end: Option<Instant>,
     ) -> BoxFuture<'_, Result<Turn, Error>> {
         Box::pin(async move {
             let body = request.validated()?;
@@ -220,16 +222,15 @@ impl SessionRef {
                 let pending = self.pending(message.chat_thread_id, thread, final_message);
                 // The follow-up interrupts the previous turn even if the response names no thread. So `turns` records
                 // the follow-up before the response without a thread becomes an error.
-                let thread = pending.as_ref().and_then(Pending::thread_id);
                 let created_at = message.created_at.as_ref().map(Timestamp::utc);
-                let number = self.turns.accepted(sent_at, thread, created_at);
+                let number = self.turns.accepted(sent_at, pending.as_ref(), created_at);
                 let pending = pending.ok_or("the response names no thread to wait for")?;
                 Ok((number, pending))
             };
             let client = &self.client;
             let sent = client
                 .engine
-                .call_for(operation, admission, permit, accepted, send);
+                .call_for(operation, admission, permit, end, accepted, send);
             let ((number, pending), response) = sent.await.map_err(|error| {
                 if error.may_have_taken_effect() {
                     self.turns.unknown_outcome(sent_at);

@@ -97,7 +97,7 @@ impl Turn {
         let turns = client.resources.turns.of(pending.session_id());
         let now = Instant::now();
         Self {
-            number: turns.number(pending.thread_id(), None),
+            number: turns.number_of(&pending, None),
             client,
             pending: Arc::new(pending),
             response: None,
@@ -215,13 +215,13 @@ impl Turn {
     }
 
     fn reply_in(&self, page: Box<types::MessagePage>) -> Option<Reply> {
-        // The URL requests only final messages, so a message of an unknown type is accepted as the reply. The other
-        // known types are skipped, in case the service ignores this filter.
-        let is_reply = |message: &types::Message| {
-            !matches!(
-                message.type_,
-                Some(MessageType::Message | MessageType::ToolCall)
-            )
+        // The URL requests only final messages, so a message of an unknown type is accepted as the reply if it has a
+        // text, which may be empty. An item such as null has none. The other known types are skipped, in case the
+        // service ignores this filter.
+        let is_reply = |message: &types::Message| match message.type_ {
+            Some(MessageType::FinalMessage) => true,
+            Some(MessageType::Message | MessageType::ToolCall) => false,
+            _ => message.message.is_some(),
         };
         let message = page.items.into_iter().find(is_reply);
         message.map(|message| self.reply_of(message))

@@ -13,6 +13,8 @@ use blocks_api::open::Id;
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
+use crate::engine::pending::Pending;
+
 /// The turns of one session that this client and its clones know.
 #[derive(Default)]
 pub(crate) struct LatestTurn {
@@ -29,6 +31,8 @@ struct KnownTurns {
 
 struct KnownTurn {
     thread: Option<Id>,
+    /// The link to the reply if the id of the thread is unknown. This link identifies the turn instead of the thread.
+    href: Option<Box<str>>,
     /// The clock value when this client sent the follow-up that started the turn; zero if this client sent no such
     /// follow-up, for example because a create started the turn.
     sent: u64,
@@ -89,34 +93,39 @@ impl LatestTurn {
     pub fn accepted(
         &self,
         sent: u64,
-        thread: Option<&Id>,
+        pending: Option<&Pending>,
         created_at: Option<DateTime<Utc>>,
     ) -> usize {
-        self.add(sent, thread, created_at, true)
+        let thread = pending.and_then(Pending::thread_id).cloned();
+        let href = pending.filter(|_| thread.is_none());
+        self.add(KnownTurn {
+            thread,
+            href: href.map(|pending| pending.href().into()),
+            sent,
+            known: 0,
+            created_at,
+            is_certain: true,
+        })
     }
 
     /// Records a follow-up with an unknown outcome. `sent` is the result of [`sending`](Self::sending).
     pub fn unknown_outcome(&self, sent: u64) {
-        self.add(sent, None, None, false);
+        self.add(KnownTurn {
+            thread: None,
+            href: None,
+            sent,
+            known: 0,
+            created_at: None,
+            is_certain: false,
+        });
     }
 
-    fn add(
-        &self,
-        sent: u64,
-        thread: Option<&Id>,
-        created_at: Option<DateTime<Utc>>,
-        is_certain: bool,
-    ) -> usize {
+    /// Adds a turn, and sets its clock value `known`. Returns the turn's number.
+    fn add(&self, mut turn: KnownTurn) -> usize {
         let number = {
             let mut known = self.known();
             known.clock += 1;
-            let turn = KnownTurn {
-                thread: thread.cloned(),
-                sent,
-                known: known.clock,
-                created_at,
-                is_certain,
-            };
+            turn.known = known.clock;
             // Reserves space for only one turn at first, and later doubles the space. Most sessions have one turn, and
             // thousands of waits may exist, but `Vec` would first reserve space for four turns.
             let more = known.turns.len().max(1);
@@ -130,28 +139,50 @@ impl LatestTurn {
         number
     }
 
+    /// Returns the number of the turn of a pending reply. Adds the turn if this client does not know the turn yet, for
+    /// example because another process started the turn.
+    pub fn number_of(&self, pending: &Pending, created_at: Option<DateTime<Utc>>) -> usize {
+        if let Some(thread) = pending.thread_id() {
+            return self.number(thread, created_at);
+        }
+        let href = Some(pending.href());
+        // Several turns may have the same link. Then the newest of them counts, because no later turn has interrupted
+        // it. Each poll of the link finds the reply of this turn.
+        let place = self
+            .known()
+            .turns
+            .iter()
+            .rposition(|turn| turn.href.as_deref() == href);
+        place.unwrap_or_else(|| self.accepted(0, Some(pending), created_at))
+    }
+
     /// Returns the number of the turn whose messages are in `thread`. Adds the turn if this client does not know the
-    /// turn yet, for example because another process started the turn. Without a thread, always adds a turn.
-    pub fn number(&self, thread: Option<&Id>, created_at: Option<DateTime<Utc>>) -> usize {
-        if let Some(thread) = thread {
+    /// turn yet.
+    pub fn number(&self, thread: &Id, created_at: Option<DateTime<Utc>>) -> usize {
+        {
             let mut known = self.known();
-            let place = known
-                .turns
-                .iter()
-                .position(|turn| turn.thread.as_ref() == Some(thread));
-            if let Some(number) = place {
-                let turn = &mut known.turns[number];
+            let mut turns = known.turns.iter_mut().enumerate();
+            if let Some((number, turn)) =
+                turns.find(|(_, turn)| turn.thread.as_ref() == Some(thread))
+            {
                 turn.created_at = turn.created_at.or(created_at);
                 return number;
             }
         }
-        self.add(0, thread, created_at, true)
+        self.add(KnownTurn {
+            thread: Some(thread.clone()),
+            href: None,
+            sent: 0,
+            known: 0,
+            created_at,
+            is_certain: true,
+        })
     }
 
     /// Records when the service created the turns of these threads.
     pub fn learn(&self, prompts: impl IntoIterator<Item = (Id, DateTime<Utc>)>) {
         for (thread, created_at) in prompts {
-            let number = self.number(Some(&thread), Some(created_at));
+            let number = self.number(&thread, Some(created_at));
             self.known().turns[number].created_at = Some(created_at);
         }
     }
@@ -239,25 +270,43 @@ mod tests {
         Id::from_service(name).unwrap()
     }
 
+    fn turn(thread: &str) -> Pending {
+        Pending::new(id("session"), id(thread))
+    }
+
+    #[test]
+    fn a_turn_without_a_thread_is_added_once() {
+        let turns = LatestTurn::default();
+        let pending = Pending::at(id("session"), None, "/rest/v1/reply");
+        let first = turns.number_of(&pending, at(1));
+        assert_eq!(turns.number_of(&pending, None), first);
+        assert_eq!(turns.version(), 1);
+        // A handle of the follow-up, whose link is the same, is not interrupted by the follow-up itself.
+        let second = turns.accepted(turns.sending(), Some(&pending), at(2));
+        assert_eq!(turns.number_of(&pending, at(1)), second);
+        assert_eq!(turns.state(second), TurnState::Latest);
+        assert_eq!(turns.state(first), TurnState::Interrupted);
+    }
+
     #[test]
     fn a_follow_up_interrupts_what_was_known_before_it() {
         let turns = LatestTurn::default();
-        let first = turns.number(Some(&id("a")), None);
+        let first = turns.number(&id("a"), None);
         assert_eq!(turns.state(first), TurnState::Latest);
         let sent = turns.sending();
         assert_eq!(turns.state(first), TurnState::Latest, "it may be rejected");
         let second = turns.accepted(sent, None, None);
         assert_eq!(turns.state(first), TurnState::Interrupted);
         assert_eq!(turns.state(second), TurnState::Latest);
-        assert_eq!(turns.number(Some(&id("a")), at(9)), first);
+        assert_eq!(turns.number(&id("a"), at(9)), first);
     }
 
     #[test]
     fn overlapping_follow_ups_go_by_their_creation() {
         let turns = LatestTurn::default();
         let (a, b) = (turns.sending(), turns.sending());
-        let second = turns.accepted(b, Some(&id("b")), at(2));
-        let first = turns.accepted(a, Some(&id("a")), at(1));
+        let second = turns.accepted(b, Some(&turn("b")), at(2));
+        let first = turns.accepted(a, Some(&turn("a")), at(1));
         assert_eq!(turns.state(first), TurnState::Interrupted);
         assert_eq!(turns.state(second), TurnState::Latest);
     }
@@ -266,8 +315,8 @@ mod tests {
     fn overlapping_follow_ups_of_one_time_are_unknown() {
         let turns = LatestTurn::default();
         let (a, b) = (turns.sending(), turns.sending());
-        let second = turns.accepted(b, Some(&id("b")), at(1));
-        let first = turns.accepted(a, Some(&id("a")), at(1));
+        let second = turns.accepted(b, Some(&turn("b")), at(1));
+        let first = turns.accepted(a, Some(&turn("a")), at(1));
         for number in [first, second] {
             assert_eq!(turns.state(number), TurnState::Unknown);
         }
@@ -279,7 +328,7 @@ mod tests {
     #[test]
     fn an_unknown_outcome_interrupts_when_the_service_says_so() {
         let turns = LatestTurn::default();
-        let first = turns.number(Some(&id("a")), at(1));
+        let first = turns.number(&id("a"), at(1));
         let sent = turns.sending();
         turns.unknown_outcome(sent);
         assert_eq!(turns.state(first), TurnState::Unknown);

@@ -39,26 +39,77 @@ pub(super) fn compare(json: &str, schema: &Value) -> Echo {
             Echo::Yes
         };
     }
-    let essence = without_annotations(schema);
-    let is_empty = essence.as_object().is_none_or(Map::is_empty);
-    if !is_empty && without_annotations(&value) == essence {
+    let is_empty = schema
+        .as_object()
+        .is_none_or(|fields| essential(fields).next().is_none());
+    if !is_empty && is_same(&value, schema) {
         return Echo::Yes;
     }
     Echo::No
 }
 
-fn without_annotations(value: &Value) -> Value {
-    match value {
-        Value::Object(fields) => {
-            // An annotation such as `title` has a string as its value. But a schema can also have a property with the
-            // name `title`. The value of this property is a schema and not a string, and must be kept.
-            let is_kept =
-                |name: &str, value: &Value| !(ANNOTATIONS.contains(&name) && value.is_string());
-            let kept = fields.iter().filter(|(name, value)| is_kept(name, value));
-            kept.map(|(name, value)| (name.clone(), without_annotations(value)))
-                .collect()
+/// Returns whether two values are equal except for annotations. Compares without a copy, because a reply can contain
+/// millions of objects.
+fn is_same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Object(a), Value::Object(b)) => {
+            let is_in_b = |(name, value): (&String, &Value)| {
+                let other = b.get(name).filter(|other| is_essential(name, other));
+                other.is_some_and(|other| is_same(value, other))
+            };
+            essential(a).count() == essential(b).count() && essential(a).all(is_in_b)
         }
-        Value::Array(items) => items.iter().map(without_annotations).collect(),
-        _ => value.clone(),
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_same(a, b))
+        }
+        _ => a == b,
+    }
+}
+
+/// Returns the fields that are not annotations.
+fn essential(fields: &Map<String, Value>) -> impl Iterator<Item = (&String, &Value)> {
+    let fields = fields.iter();
+    fields.filter(|(name, value)| is_essential(name, value))
+}
+
+/// Returns whether a field is not an annotation. An annotation such as `title` has a string as its value. But a schema
+/// can also have a property with the name `title`. The value of this property is a schema and not a string.
+fn is_essential(name: &str, value: &Value) -> bool {
+    !(ANNOTATIONS.contains(&name) && value.is_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_schema_without_its_annotations_is_an_echo() {
+        let schema = json!({
+            "title": "A", "type": "object", "required": ["title"],
+            "properties": {"title": {"type": "string", "description": "B"}},
+        });
+        for (value, echo) in [
+            (schema.clone(), Echo::Yes),
+            (
+                json!({
+                    "description": "C", "type": "object", "required": ["title"],
+                    "properties": {"title": {"type": "string"}},
+                }),
+                Echo::Yes,
+            ),
+            (
+                json!({"type": "object", "required": ["title"], "properties": {}}),
+                Echo::No,
+            ),
+            (json!({"title": "A"}), Echo::No),
+            (json!({}), Echo::No),
+        ] {
+            assert_eq!(compare(&value.to_string(), &schema), echo, "{value}");
+        }
+        assert_eq!(
+            compare(r#"{"title": "B"}"#, &json!({"title": "A"})),
+            Echo::No
+        );
     }
 }

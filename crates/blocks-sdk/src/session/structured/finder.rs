@@ -6,11 +6,11 @@
 //! 3. the first value that equals the schema, if the schema is `true`, `false` or `{}`.
 //!
 //! A candidate is a complete value. A part of a value, such as an object in an array, is never a candidate, even if the
-//! whole value is invalid. But some invalid texts count as prose, such as `{name: {}}`, in which the name has no double
-//! quotes, and `[{})`. A value in prose is a candidate. An invalid value ends at the latest at an empty line, unless
-//! the next line continues the value. The first candidate that is accepted is the result. Any other value that repeats
-//! the schema of the prompt is never a candidate. The search for candidates takes linear time, because each byte is
-//! read at most a fixed number of times.
+//! whole value is invalid, as in `{name: {}}`, in which the name has no double quotes. But brackets around prose, such
+//! as `[see {}]`, are not a value, so a value in them is a candidate. An invalid value ends at the latest at an empty
+//! line, unless the next line continues the value. The first candidate that is accepted is the result. Any other value
+//! that repeats the schema of the prompt is never a candidate. The search for candidates takes linear time, because
+//! each byte is read at most a fixed number of times.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -234,11 +234,22 @@ impl<'a, T> Finder<'a, T> {
         line_end
     }
 
-    /// Returns whether the text in `range` is the check box of a Markdown list item with the mark `-`, `*` or `+`, as
-    /// in `- [ ]`. Such a text is not an empty array.
+    /// Returns whether the text in `range` is the check box of a Markdown list item with the mark `-`, `*` or `+`, or a
+    /// number at the start of a line, as in `- [ ]` and `1. [ ]`. Such a text is not an empty array.
     fn is_task_box(&self, range: Range<usize>) -> bool {
-        let before = &self.text.as_bytes()[..range.start];
-        self.text[range] == *"[ ]" && matches!(before, [.., b'-' | b'*' | b'+', b' '])
+        let before = self.text[..range.start].strip_suffix(' ');
+        let Some(before) = before.filter(|_| self.text[range] == *"[ ]") else {
+            return false;
+        };
+        if before.ends_with(['-', '*', '+']) {
+            return true;
+        }
+        let Some(number) = before.strip_suffix(['.', ')']) else {
+            return false;
+        };
+        let indent = number.trim_end_matches(|digit: char| digit.is_ascii_digit());
+        let line_before = indent.trim_end_matches([' ', '\t']);
+        indent.len() < number.len() && (line_before.is_empty() || line_before.ends_with('\n'))
     }
 
     /// Returns the position of a scalar that is alone on its line.

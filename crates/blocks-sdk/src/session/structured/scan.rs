@@ -89,17 +89,40 @@ impl<'a> Scanner<'a> {
                 resume: self.end_of_malformed(stop, end, open.len() - place),
             });
         }
+        // `{name: [1]}` is an invalid object and not prose, so its parts are not candidates.
+        let is_object = open
+            .last()
+            .is_some_and(|innermost| innermost.closer == b'}');
+        if outermost.is_none() && is_object && self.is_field_without_quotes(stop.at, end) {
+            return Scanned::Prose(self.end_of_malformed(stop, end, open.len()));
+        }
         // The search continues after the innermost open bracket. Only open brackets are before it, as in `[[[see`, and
         // a search from any of them would fail at the same position again.
         Scanned::Prose(open.last().map_or(start, |innermost| innermost.start) + 1)
     }
 
     /// Returns whether the text counts as a half-open interval such as `[0, 1)`, which is prose and not JSON. It is an
-    /// array with at least one element and no open container in it, in which `)` is in place of a comma, an element or
-    /// `]`.
-    fn is_interval(&self, open: &[Open], stop: &Stop) -> bool {
-        let is_one_array = matches!(open, [array] if array.closer == b']');
-        is_one_array && !stop.in_string && self.text.get(stop.at) == Some(&b')')
+    /// array with at least one element and no container in it, in which `)` is in place of a comma, an element or `]`.
+    fn is_interval(&mut self, open: &[Open], stop: &Stop) -> bool {
+        let [array] = open else {
+            return false;
+        };
+        let ends_with_it = !stop.in_string && self.text.get(stop.at) == Some(&b')');
+        if array.closer != b']' || !ends_with_it {
+            return false;
+        }
+        let elements = &self.text[array.start + 1..stop.at];
+        self.steps += elements.len();
+        !elements.iter().any(|byte| matches!(byte, b'{' | b'['))
+    }
+
+    /// Returns whether the text at `at` is the name of a field without double quotes, and a colon.
+    fn is_field_without_quotes(&mut self, at: usize, end: usize) -> bool {
+        let is_name = |byte: &&u8| byte.is_ascii_alphanumeric() || b"_$-'".contains(byte);
+        let length = self.text[at..end].iter().take_while(is_name).count();
+        self.steps += length;
+        let colon = self.skip_space(at + length, end);
+        length > 0 && self.text[..end].get(colon) == Some(&b':')
     }
 
     /// Returns the end of an invalid value. The search continues there, so that no part of the invalid value is read as
@@ -113,9 +136,13 @@ impl<'a> Scanner<'a> {
                 b'\n' => {
                     let next = self.skip_space(at + 1, end);
                     let is_paragraph = self.text[at + 1..next].contains(&b'\n');
-                    if is_paragraph && !self.continues_object(next, end) {
+                    let continued = match is_paragraph {
+                        true => self.continuation(next, end),
+                        false => Some(next),
+                    };
+                    let Some(next) = continued else {
                         return at;
-                    }
+                    };
                     // A JSON string has no line breaks. If a string is still open at the end of a line, its closing
                     // quote is missing, so the next line is not read as part of the string.
                     in_string = false;
@@ -133,14 +160,20 @@ impl<'a> Scanner<'a> {
         at.min(end)
     }
 
-    /// Returns whether the text at `at`, after an empty line, continues an object or array. Such a text starts with a
-    /// comma, a closing bracket, or a field name and a colon.
-    fn continues_object(&mut self, at: usize, end: usize) -> bool {
-        match self.text[..end].get(at) {
-            Some(b',' | b'}' | b']') => true,
-            Some(b'"') => self.name(at, end).is_ok(),
-            _ => false,
+    /// Returns the position at which an object or array continues if the text at `at`, after an empty line, continues
+    /// it. Such a text starts with a comma, a closing bracket, a field name and a colon, or a value before a comma or a
+    /// closing bracket. Such a value is skipped, so that no byte is read again and again.
+    fn continuation(&mut self, at: usize, end: usize) -> Option<usize> {
+        let is_next = |byte: Option<&u8>| matches!(byte, Some(b',' | b'}' | b']'));
+        if is_next(self.text[..end].get(at)) {
+            return Some(at);
         }
+        if self.text[..end].get(at) == Some(&b'"') && self.name(at, end).is_ok() {
+            return Some(at);
+        }
+        let value_end = self.read(at, end, &mut Vec::new()).ok()?;
+        let after = self.skip_space(value_end, end);
+        is_next(self.text[..end].get(after)).then_some(value_end)
     }
 
     /// Returns the position of the first byte, from `at`, that is not white space, or `end` if there is none.

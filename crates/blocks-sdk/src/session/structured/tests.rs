@@ -98,7 +98,7 @@ fn replies_of_the_corpus_give_a_value_or_an_error() {
         count += 1;
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert_eq!(count, 106);
+    assert_eq!(count, 113);
 }
 
 fn any_json() -> impl Strategy<Value = Value> {

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use crate::engine::error::Error;
+use crate::engine::error::{Error, LastPoll};
 use crate::engine::rate_limit::after;
 use crate::request::FollowUp;
 use crate::session::turn::{MIN_INTERVAL, Reply, TIMEOUT, Turn};
@@ -86,6 +86,11 @@ impl<T: DeserializeOwned + JsonSchema> StructuredWait<T> {
 
     /// Sets the time-out of the whole wait, including all corrections. Default: 1 hour; `Duration::MAX` means no
     /// time-out.
+    ///
+    /// If the time-out passes while a correction is being sent, the outcome of the correction is unknown, and
+    /// [`Error::may_have_taken_effect`] is true. The wait ends before its time-out if the service asks for a pause that
+    /// is longer than the rest of the time-out. After the time-out, the wait may poll once more; see
+    /// [`Wait::timeout`](crate::Wait::timeout).
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -118,20 +123,35 @@ impl<T: DeserializeOwned + JsonSchema> StructuredWait<T> {
                 }
                 Err(error) => error,
             };
-            timeout = deadline.saturating_duration_since(Instant::now());
             mismatch = error.shared_reply_mismatch();
             let (Some(found), false) = (&mismatch, corrections == self.corrections) else {
                 return Err(error);
             };
-            if timeout.is_zero() || turn.is_interrupted() || reply.failure_notice().is_some() {
+            let is_over = Instant::now() >= deadline;
+            if is_over || turn.is_interrupted() || reply.failure_notice().is_some() {
                 return Err(error);
             }
             corrections += 1;
             let request = FollowUp::correction(found).expect::<T>();
-            let sent = turn.session().follow_up(request).await;
-            turn = sent.map_err(|error| error.with_reply_mismatch(mismatch.clone()))?;
+            let sent = turn.session().post(request, None, Some(deadline)).await;
+            turn = sent.map_err(|error| {
+                let error = correction_failed(error, &turn, deadline, self.timeout);
+                error.with_reply_mismatch(mismatch.clone())
+            })?;
+            timeout = deadline.saturating_duration_since(Instant::now());
         }
     }
+}
+
+/// Returns the error of a wait whose correction failed. If the wait timed out before the correction was sent, this is
+/// the error of the time-out. `turn` is the turn whose reply did not match.
+fn correction_failed(error: Error, turn: &Turn, deadline: Instant, timeout: Duration) -> Error {
+    if error.attempts() > 0 || error.is_invalid_input() || Instant::now() < deadline {
+        return error;
+    }
+    let key = &turn.client().engine.core.key;
+    let last = LastPoll::Failed(error);
+    Error::deadline(turn.pending().clone(), timeout, last, key)
 }
 
 impl<T: DeserializeOwned + JsonSchema + Send + 'static> IntoFuture for StructuredWait<T> {
