@@ -582,8 +582,14 @@ impl<'a> Job<'a> {
     }
 
     fn note_resume(&self) {
-        if let Some(resume) = resume_command(&self.report) {
-            self.output.note(&format!("to keep waiting, run: {resume}"));
+        match (resume_command(&self.report), &self.report.session_id) {
+            (Some(resume), _) => self.output.note(&format!("to keep waiting, run: {resume}")),
+            (None, Some(id)) => {
+                let what =
+                    format!("the id of the session is {id}; `blocks wait` accepts only UUIDs");
+                self.output.note(&what);
+            }
+            (None, None) => {}
         }
     }
 

@@ -203,7 +203,7 @@ async fn a_create_that_left_only_an_id_keeps_it() {
 
 /// A shell may get the resume command, so text of the service must not become a part of it.
 #[tokio::test(start_paused = true)]
-async fn an_id_that_is_no_uuid_is_in_no_command() {
+async fn an_id_of_another_form_is_in_no_command() {
     for options in ["--no-wait", "--timeout 0", "--timeout 2m"] {
         for id in ["x; touch /tmp/p", "--output", "x"] {
             let mock = Mock::builder().agent(Script::no_reply()).build();
@@ -214,7 +214,7 @@ async fn an_id_that_is_no_uuid_is_in_no_command() {
             let report = ended.json();
             assert_eq!(report["session_id"], id, "{ended:?}");
             assert_eq!(report["error"]["resume"], Value::Null, "{ended:?}");
-            assert!(!ended.err.contains("blocks wait"), "{ended:?}");
+            assert!(!ended.err.contains("run: blocks wait"), "{ended:?}");
         }
     }
 }

@@ -112,8 +112,9 @@ fn client() -> Result<reqwest::Client> {
 }
 
 async fn fetch(http: &reqwest::Client, url: &str) -> Result<(String, bool)> {
-    let response = http.get(url).send().await.map_err(reqwest::Error::without_url);
+    let response = http.get(url).send().await;
     let response = response.and_then(reqwest::Response::error_for_status);
+    let response = response.map_err(reqwest::Error::without_url);
     let name = shown(url);
     let response = response.with_context(|| format!("{name}: the page could not be fetched"))?;
     let requested = reqwest::Url::parse(url).ok();

@@ -60,13 +60,13 @@ impl Key {
     /// Replaces the key in `text`, because a server may repeat the key in a response. Characters of the key may be
     /// written as escapes of JSON.
     pub fn scrub(&self, text: String) -> String {
-        let text = match text.contains(self.0.as_str()) {
-            true => text.replace(self.0.as_str(), REDACTED),
-            false => text,
-        };
-        match self.without_escaped_key(text.as_bytes()) {
+        let text = match self.without_escaped_key(text.as_bytes()) {
             Some(scrubbed) => String::from_utf8_lossy(&scrubbed).into_owned(),
             None => text,
+        };
+        match text.contains(self.0.as_str()) {
+            true => text.replace(self.0.as_str(), REDACTED),
+            false => text,
         }
     }
 
@@ -74,12 +74,13 @@ impl Key {
     /// written as escapes of JSON. For example, many servers write `+` as `\u002b` and `/` as `\/`. If the key has such
     /// escapes in UTF-16 or UTF-32, the result is in UTF-8.
     pub fn scrub_bytes(&self, bytes: Bytes) -> Bytes {
+        // The key with escapes is replaced first. The digits of an escape can look like the start of the key.
+        let scrubbed = self.without_escaped_key(&bytes);
+        let bytes = scrubbed.map_or(bytes, Bytes::from);
         let bytes = match self.is_in(&bytes) {
             true => self.scrub_units(bytes, 1),
             false => bytes,
         };
-        let scrubbed = self.without_escaped_key(&bytes);
-        let bytes = scrubbed.map_or(bytes, Bytes::from);
         if memchr(0, &bytes).is_none() {
             return bytes;
         }
@@ -91,6 +92,7 @@ impl Key {
     /// Replaces the key in JSON text if some of the key's characters are written as escapes. Returns `None` if there is
     /// no such key.
     fn without_escaped_key(&self, json: &[u8]) -> Option<Vec<u8>> {
+        memchr(b'\\', json)?;
         // These are the escapes that [`RawJson::without_escapes`] leaves.
         let quoted = Zeroizing::new(self.0.replace('\\', r"\\").replace('"', "\\\""));
         let scrubbed = |text: &[u8]| {
