@@ -118,7 +118,7 @@ async fn many_entries_are_read_in_order() {
         .into_iter()
         .map(|entry| entry.map(|entry| entry.state))
         .collect();
-    let state = |n: usize| (n % 3 > 0).then(|| State::Ended(json!(n)));
+    let state = |n: usize| (!n.is_multiple_of(3)).then(|| State::Ended(json!(n)));
     assert_eq!(states, (0..120).map(state).collect::<Vec<_>>());
 }
 
