@@ -281,12 +281,14 @@ impl Planted {
         // A page can contain JSON in which some characters are written as escapes.
         let escaped = KEY.replace('-', r"\u002d");
         self.secrets.push(escaped.replace('\\', r"\\"));
+        let nested = KEY.replace('-', r"\\u002d");
+        self.secrets.push(nested.replace('\\', r"\\"));
         let link = format!(
             r"https:\/\/files.example\/p\u003fx=1\u0026X-Amz-Signature={}",
             self.secret()
         );
         let html = format!(
-            "<p>Set-Cookie: session={}; {KEY}, {escaped}, {link}</p>",
+            "<p>Set-Cookie: session={}; {KEY}, {escaped}, {nested}, {link}</p>",
             self.secret()
         );
         let jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJlLW9mLXRoZS1qd3Q";

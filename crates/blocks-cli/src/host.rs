@@ -242,7 +242,8 @@ impl Host {
         let error = recorder.as_ref().and_then(Recorder::finish);
         drop(recorder);
         if let Some(error) = error {
-            self.write_stderr(&format!("warning: {error}\n"));
+            let safe = text::no_commands(&text::plain(&format!("warning: {error}")));
+            self.write_stderr(&format!("{safe}\n"));
         }
     }
 

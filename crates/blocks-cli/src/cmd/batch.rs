@@ -76,7 +76,7 @@ pub async fn batch(args: BatchArgs, output: &Output) -> Result<(), Exit> {
         register: Register::open(output, args.register)?,
     });
     output.host().listen();
-    let journal = open_journal(args.journal.as_deref(), output)?;
+    let journal = open_journal(args.journal.as_deref(), &args.file, output)?;
     let mut report = Report {
         output,
         work: Arc::clone(&work),
@@ -128,18 +128,28 @@ fn read_schemas(
     prompts.iter().map(schema).collect()
 }
 
-fn open_journal(journal: Option<&Path>, output: &Output) -> Result<Arc<dyn Journal>, Exit> {
+fn open_journal(
+    journal: Option<&Path>,
+    prompts: &Path,
+    output: &Output,
+) -> Result<Arc<dyn Journal>, Exit> {
     let Some(path) = journal else {
         return Ok(Arc::new(NoJournal));
     };
-    if let Some(url) = path.to_str()
-        && (url.starts_with("redis://") || url.starts_with("rediss://"))
-    {
+    // Any URL is tried as the URL of a server. As the name of a file, a URL with a mistake would be printed with its
+    // password.
+    if let Some(url) = path.to_str().filter(|url| url.contains("://")) {
         let journal = RedisJournal::new(url);
         let journal = journal.map_err(|error| Exit::usage(format!("--journal: {error}")))?;
         return Ok(Arc::new(journal));
     }
     let name = path.display();
+    let same = |file: &Path| Some(file.canonicalize().ok()? == path.canonicalize().ok()?);
+    if same(prompts) == Some(true) {
+        return Err(Exit::usage(format!(
+            "--journal {name}: this is the file of the prompts"
+        )));
+    }
     let journal = FileJournal::open(path);
     let journal = journal.map_err(|error| Exit::usage(format!("--journal {name}: {error}")))?;
     for line in journal.damaged_lines() {

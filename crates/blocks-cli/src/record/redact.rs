@@ -2,6 +2,7 @@
 //! recording. Without `--record-texts`, also removes every text that is not known to be harmless. For example, a prompt
 //! is removed, but an id or a date is kept.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use base64::Engine as _;
@@ -342,7 +343,14 @@ impl Redactor {
     /// Removes from a text the API keys, the secrets in URLs, and the tokens that [`without_tokens`] recognises. The
     /// text may contain JSON, in which escapes, such as `\/` for `/`, can hide a secret.
     fn scrub(&self, text: &str) -> String {
-        let plain = RawJson::without_escapes(text.as_bytes());
+        let text = self.scrub_as(text, RawJson::without_escapes);
+        // A string of the JSON can contain JSON with its own escapes.
+        self.scrub_as(&text, RawJson::without_nested_escapes)
+    }
+
+    /// Removes the secrets from a text whose escapes `without` removes. Keeps the escapes if they hide no secret.
+    fn scrub_as(&self, text: &str, without: impl Fn(&[u8]) -> Cow<'_, [u8]>) -> String {
+        let plain = without(text.as_bytes());
         let plain = String::from_utf8_lossy(&plain);
         let scrubbed = self.scrub_plain(&plain);
         match scrubbed == plain {

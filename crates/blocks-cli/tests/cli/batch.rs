@@ -269,6 +269,27 @@ async fn retry_failed_needs_a_journal() {
     assert_eq!((ended.code, mock.request_count()), (2, 0), "{ended:?}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_journal_that_cannot_be_right_is_refused() {
+    let mock = Mock::new();
+    let folder = Folder::new("journal");
+    let file = folder.file("prompts");
+    std::fs::write(&file, prompts(1)).unwrap();
+    for journal in [
+        file.clone(),
+        format!("{}/./prompts", folder.path().display()),
+        "valkey://ci:s3cret@127.0.0.1:1".to_owned(),
+        "REDIS://ci:s3cret@127.0.0.1:1".to_owned(),
+        "http://ci:s3cret@127.0.0.1:1/nightly".to_owned(),
+    ] {
+        let line = format!("batch {file} --journal {journal}");
+        let ended = Test::new(&mock, &line).run().await;
+        assert_eq!((ended.code, mock.request_count()), (2, 0), "{ended:?}");
+        assert!(!ended.err.contains("s3cret"), "{ended:?}");
+    }
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), prompts(1));
+}
+
 /// Returns the successive texts of the progress line, which is redrawn in place.
 fn drawn(err: &str) -> Vec<String> {
     let line = |text: &str| {

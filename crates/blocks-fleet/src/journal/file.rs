@@ -16,6 +16,9 @@ use super::{
 };
 use crate::locked::LockedFile;
 
+/// The longest line that is read. A reply has at most 16 MiB by default, and a byte of it takes at most 6 bytes here.
+const LONGEST_LINE: u64 = 128 << 20;
+
 /// Describes one line of the file: a step of a prompt, or the mark of an incomplete line.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -276,8 +279,14 @@ impl History {
         let mut end = 0;
         for number in 1.. {
             line.clear();
-            if file.read_until(b'\n', &mut line)? == 0 {
+            let mut part = (&mut file).take(LONGEST_LINE + 1);
+            if part.read_until(b'\n', &mut line)? == 0 {
                 break;
+            }
+            if line.len() as u64 > LONGEST_LINE {
+                return Err(std::io::Error::other(format!(
+                    "line {number} is longer than {LONGEST_LINE} bytes"
+                )));
             }
             history.is_cut = line.last() != Some(&b'\n');
             let place = Line {
@@ -473,6 +482,14 @@ mod tests {
         assert_eq!(states, expected);
         let kept = format!("{:?}", journal.history());
         assert!(!kept.contains("long"), "{kept}");
+    }
+
+    #[test]
+    fn a_file_without_line_breaks_is_not_read_to_its_end() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(1 << 40).unwrap();
+        let error = FileJournal::open(file.path()).unwrap_err();
+        assert!(error.to_string().contains("line 1 is longer"), "{error}");
     }
 
     #[tokio::test]
