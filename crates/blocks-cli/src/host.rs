@@ -196,7 +196,8 @@ impl Host {
                 return Err(Exit::usage(format!("{name} is not valid UTF-8")));
             }
         }
-        // The SDK would print such a value in its error, and the value may contain a secret.
+        // A client of the caller does not check this variable, and the SDK's error can contain the host of a URL that is
+        // not usable.
         let has_query = |url: OsString| url.to_string_lossy().contains(['?', '#']);
         if self.base_url() == NOT_USABLE || self.var("BLOCKS_API_BASE_URL").is_some_and(has_query) {
             let what = "BLOCKS_API_BASE_URL must be an origin, such as https://api.blocks.team";
@@ -263,23 +264,23 @@ impl Host {
     }
 
     /// Returns the base URL from `BLOCKS_API_BASE_URL`, or the base URL of the service if the variable is not set. The
-    /// base URL is printed, so it is returned without user name, password, query and fragment. A value that is not an
-    /// http or https URL may be an API key in the wrong variable, so [`NOT_USABLE`] is returned instead.
+    /// base URL is printed, so only its origin (scheme, host and port) is returned. A value that is not an http or https
+    /// URL may be an API key in the wrong variable, so [`NOT_USABLE`] is returned instead.
     pub(crate) fn base_url(&self) -> String {
         let url = self.var("BLOCKS_API_BASE_URL").unwrap_or_default();
         let url = url.to_string_lossy();
         if url.trim().is_empty() {
             return "https://api.blocks.team".to_owned();
         }
-        let url = Url::parse(url.trim()).ok();
-        let Some(mut url) = url.filter(|url| ["http", "https"].contains(&url.scheme())) else {
-            return NOT_USABLE.to_owned();
+        // If there is an `@` but no user, the text before the `@` may be a password that contains a `/`.
+        let is_clear = |parsed: &Url| {
+            let has_user = !parsed.username().is_empty() || parsed.password().is_some();
+            ["http", "https"].contains(&parsed.scheme()) && (has_user || !url.contains('@'))
         };
-        let _ = url.set_username("");
-        let _ = url.set_password(None);
-        url.set_query(None);
-        url.set_fragment(None);
-        url.as_str().trim_end_matches('/').to_owned()
+        match Url::parse(url.trim()).ok().filter(is_clear) {
+            Some(parsed) => parsed.origin().ascii_serialization(),
+            None => NOT_USABLE.to_owned(),
+        }
     }
 
     /// Returns the user's state folder, in which programs keep data that must survive a restart. A

@@ -101,7 +101,7 @@ pub enum Event {
         name: String,
         /// The arguments of the call.
         arguments: Value,
-        /// The message that contains the call, as the service sent it.
+        /// The message that contains the tool call, as the service sent it.
         message: Value,
     },
     /// Another minute passed without a message.

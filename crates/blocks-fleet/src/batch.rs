@@ -21,13 +21,15 @@ use crate::journal::{Created, Entry, Fingerprint, Journal, JournalError, Retry, 
 
 /// Interval at which a worker renews its claims, and reads the entries of the prompts that others have claimed.
 const TICK: Duration = Duration::from_secs(2);
+/// Largest number of entries that a tick reads. More entries could take so long that no prompt makes progress.
+const PER_TICK: usize = 200;
 /// How long a worker repeats an operation of the journal that fails temporarily. A failed claim of a shared journal is
 /// repeated after every error. If the operation still fails, the batch starts no more prompts after the operation's
 /// prompt has ended.
 const PATIENCE: Duration = Duration::from_secs(300);
 const RETRY: Duration = Duration::from_millis(500);
-/// How often a worker at least tries to claim a prompt before it gives up because of `PATIENCE`. Between two attempts, a
-/// prompt can wait for a permit for longer than `PATIENCE`.
+/// How often a worker at least tries to claim a prompt before it gives up because of `PATIENCE`. Between two attempts,
+/// a prompt can wait for a permit for longer than `PATIENCE`.
 const CLAIM_ATTEMPTS: u32 = 10;
 /// Largest number of creates that one worker runs at the same time, if the journal is shared. These creates wait for a
 /// permit or are being sent. Without this limit, one worker could start all prompts, and leave none to the other
@@ -43,7 +45,7 @@ pub type BeforeSend = WorkFuture<'static, io::Result<()>>;
 /// Contains a prompt of a batch.
 #[derive(Clone, Debug)]
 pub struct BatchPrompt {
-    /// Id of the prompt. It must be unique in the batch and in the journal, but the batch does not check this.
+    /// Id of the prompt. It must be unique in the batch. Batches that share a journal must not use it for another prompt.
     pub id: String,
     /// Request that creates the session.
     pub request: CreateSession,
@@ -153,6 +155,8 @@ pub struct Batch<'w, W: BatchWork> {
     elsewhere: BTreeSet<usize>,
     ready: VecDeque<BatchItem<W::Report>>,
     next_tick: Instant,
+    /// The index from which the next tick reads the entries of other workers' prompts.
+    read_from: usize,
     /// When the reads and renewals of the tick began to fail, if the last one failed.
     failing_since: Option<Instant>,
     is_stopped: bool,
@@ -168,7 +172,8 @@ struct Context<W> {
     /// key is the index of the prompt in the batch, and the value is the recorded failure.
     failed: BTreeMap<usize, Value>,
     creates: Semaphore,
-    /// The prompts whose claim was requested, so that a session may exist.
+    /// The prompts for which this worker has asked the journal for a claim. A claim is requested just before a create
+    /// is sent, so a session of these prompts may exist.
     started: Arc<Mutex<BTreeSet<usize>>>,
     /// Becomes true when the batch is stopped.
     stop: watch::Sender<bool>,
@@ -258,7 +263,8 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
     /// Creates a batch and reads its journal. No prompt starts before [`next`](Self::next) is awaited.
     ///
     /// # Errors
-    /// The journal cannot be read, or contains a different request under the id of a prompt.
+    /// Two prompts have the same id, the journal cannot be read, or it contains a different request under the id of a
+    /// prompt.
     pub async fn new(
         prompts: Vec<BatchPrompt>,
         journal: Arc<dyn Journal>,
@@ -296,6 +302,7 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
             elsewhere: BTreeSet::new(),
             ready: VecDeque::new(),
             next_tick: Instant::now() + TICK,
+            read_from: 0,
             failing_since: None,
             is_stopped: false,
             failure: None,
@@ -392,8 +399,8 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
     }
 
     /// Returns the indexes of the prompts that wait to be started or for a permit, and of those that other workers have
-    /// claimed. This worker has sent no create for them. An index is the place of a prompt in the batch. The indexes are
-    /// in ascending order.
+    /// claimed. This worker has sent no create for them. An index is the place of a prompt in the batch. The indexes
+    /// are in ascending order.
     pub fn not_started(&self) -> Vec<usize> {
         let started = self.context.started();
         let waiting = self.running.difference(&started);
@@ -404,8 +411,8 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
             .collect()
     }
 
-    /// Returns the journal's error, if the journal has failed. The batch records such a failure when the prompt of the
-    /// failed operation has ended, and then starts no more prompts.
+    /// Returns the journal's error, if the journal has failed. If a step of a prompt cannot be recorded, the batch first
+    /// runs this prompt to its end. Only then does this method return the error, and the batch starts no more prompts.
     pub fn failure(&self) -> Option<&str> {
         self.failure.as_deref()
     }
@@ -447,9 +454,14 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
     /// Renews this worker's claims, and reads the entries of other workers' prompts. If the journal does not respond,
     /// the next tick tries again, for up to `PATIENCE`.
     async fn tick(&mut self) {
+        // The time is set first: a caller may drop the future, and the next call must not repeat the tick immediately.
+        self.next_tick = Instant::now() + TICK;
         match self.renew_and_read().await {
             Ok(entries) => {
                 self.failing_since = None;
+                if let Some((last, _)) = entries.last() {
+                    self.read_from = last + 1;
+                }
                 for (index, entry) in entries {
                     self.sort(index, entry);
                 }
@@ -461,7 +473,6 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
                 }
             }
         }
-        self.next_tick = Instant::now() + TICK;
     }
 
     async fn renew_and_read(&self) -> Result<Vec<(usize, Option<Entry>)>, JournalError> {
@@ -471,12 +482,18 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
         if !own.is_empty() {
             journal.renew(&own).await?;
         }
-        let ids: Vec<String> = self.elsewhere.iter().map(id).collect();
-        if ids.is_empty() {
+        let (before, after) = (..self.read_from, self.read_from..);
+        let next = self
+            .elsewhere
+            .range(after)
+            .chain(self.elsewhere.range(before));
+        let indexes: Vec<usize> = next.copied().take(PER_TICK).collect();
+        if indexes.is_empty() {
             return Ok(Vec::new());
         }
+        let ids: Vec<String> = indexes.iter().map(id).collect();
         let entries = read(journal, &ids).await?;
-        Ok(self.elsewhere.iter().copied().zip(entries).collect())
+        Ok(indexes.into_iter().zip(entries).collect())
     }
 
     /// Handles a prompt by its entry in the journal. Adds an item with the outcome, queues the prompt, or leaves the
@@ -515,6 +532,10 @@ async fn read(journal: &dyn Journal, ids: &[String]) -> Result<Vec<Option<Entry>
             ids.len()
         ))),
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn state(entry: &Option<Entry>) -> Option<&State> {
@@ -560,10 +581,12 @@ impl<W: BatchWork> Context<W> {
                 },
             ) => Outcome::Elsewhere,
             Some(State::Created { created, .. }) => {
-                self.started().insert(index);
                 let taken = self.patiently(|| self.journal.take_over(&ids[0])).await;
                 match taken {
-                    Ok(true) => self.wait(index, created, None).await,
+                    Ok(true) => {
+                        self.started().insert(index);
+                        self.wait(index, created, None).await
+                    }
                     Ok(false) => Outcome::Elsewhere,
                     Err(error) => Outcome::Failed(error),
                 }
@@ -580,7 +603,7 @@ impl<W: BatchWork> Context<W> {
     }
 
     fn started(&self) -> MutexGuard<'_, BTreeSet<usize>> {
-        self.started.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.started)
     }
 
     async fn create(&self, index: usize) -> Outcome<W::Report> {
@@ -599,7 +622,13 @@ impl<W: BatchWork> Context<W> {
             let created = match select(pin!(self.stopped()), create).await {
                 Either::Right((created, _)) => created,
                 Either::Left(((), create)) if self.started().contains(&index) => create.await,
-                Either::Left(_) => return Outcome::NotStarted,
+                Either::Left(_) => {
+                    if failures > 0 {
+                        // The journal may contain a claim whose response was lost. No create was sent.
+                        let _ = self.journal.record(&prompt.id, &Step::NotStarted).await;
+                    }
+                    return Outcome::NotStarted;
+                }
             };
             drop(place);
             let failed = match created {
@@ -613,8 +642,8 @@ impl<W: BatchWork> Context<W> {
             };
             let claim_failed = claim.take();
             if is_shared && claim_failed.is_some() {
-                // The create was not sent, because the journal could not record the claim. After a pause, the loop tries
-                // the create again, which repeats the claim.
+                // The create was not sent, because the journal could not record the claim. After a pause, the loop
+                // tries the create again, which repeats the claim.
                 failures += 1;
                 let since = *failing_since.get_or_insert_with(Instant::now);
                 if failures < CLAIM_ATTEMPTS || since.elapsed() < PATIENCE {
@@ -658,10 +687,7 @@ impl<W: BatchWork> Context<W> {
         let claim = Arc::clone(claim);
         let started = Arc::clone(&self.started);
         Box::pin(async move {
-            started
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(index);
+            lock(&started).insert(index);
             match journal.claim(&id, &request, &retry).await {
                 Ok(true) => Ok(()),
                 Ok(false) => {
@@ -745,17 +771,15 @@ impl<W: BatchWork> Context<W> {
 #[derive(Default)]
 struct Claim {
     is_refused: AtomicBool,
-    error: std::sync::Mutex<Option<JournalError>>,
+    error: Mutex<Option<JournalError>>,
 }
 
 impl Claim {
     fn set(&self, error: JournalError) {
-        let mut place = self.error.lock().unwrap_or_else(|e| e.into_inner());
-        *place = Some(error);
+        *lock(&self.error) = Some(error);
     }
 
     fn take(&self) -> Option<JournalError> {
-        let mut error = self.error.lock().unwrap_or_else(|e| e.into_inner());
-        error.take()
+        lock(&self.error).take()
     }
 }

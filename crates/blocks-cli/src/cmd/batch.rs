@@ -73,6 +73,7 @@ pub async fn batch(args: BatchArgs, output: &Output) -> Result<(), Exit> {
         given_ids: prompts.iter().map(|p| p.given_id.clone()).collect(),
         schemas: schemas.clone(),
         running: std::sync::Mutex::default(),
+        ended: std::sync::Mutex::default(),
         register: Register::open(output, args.register)?,
     });
     output.host().listen();
@@ -138,14 +139,16 @@ fn open_journal(
     };
     // Any URL is tried as the URL of a server. As the name of a file, a URL with a mistake would be printed with its
     // password.
-    if let Some(url) = path.to_str().filter(|url| url.contains("://")) {
-        let journal = RedisJournal::new(url);
+    let text = path.to_string_lossy();
+    if text.contains("://") || text.contains(":/") && text.contains('@') {
+        let journal = RedisJournal::new(&text);
         let journal = journal.map_err(|error| Exit::usage(format!("--journal: {error}")))?;
         return Ok(Arc::new(journal));
     }
     let name = path.display();
-    let same = |file: &Path| Some(file.canonicalize().ok()? == path.canonicalize().ok()?);
-    if same(prompts) == Some(true) {
+    if let (Ok(file), Ok(journal)) = (prompts.canonicalize(), path.canonicalize())
+        && file == journal
+    {
         return Err(Exit::usage(format!(
             "--journal {name}: this is the file of the prompts"
         )));
@@ -193,6 +196,12 @@ impl<'a> Report<'a> {
                     .note(&format!("warning: {what}; no more prompts are started"));
                 self.stop = Some(what);
             }
+            if let BatchItem::Known { index, .. }
+            | BatchItem::Unknown { index, .. }
+            | BatchItem::Finished { index, .. } = &item
+            {
+                self.work.ended().remove(index);
+            }
             let printed = match item {
                 BatchItem::Known { result, .. } => self.print_known(&result),
                 BatchItem::Unknown { index, session_id } => self.print_unknown(index, session_id),
@@ -218,6 +227,11 @@ impl<'a> Report<'a> {
         }
         let rest = batch.not_started();
         drop(batch);
+        let mut ended = std::mem::take(&mut *self.work.ended());
+        ended.retain(|index, _| !rest.contains(index));
+        for report in ended.into_values() {
+            self.print(report)?;
+        }
         let running = std::mem::take(&mut *self.work.running());
         self.report_rest(running, rest, by)?;
         Ok(by)

@@ -87,8 +87,8 @@ pub async fn check(output: &Output) -> Result<(), Exit> {
     result
 }
 
-/// Returns whether a response with the status 404 shows that the key was accepted. The errors of the service are JSON
-/// objects, so any other response is from another server.
+/// Accepts a response with the status 404 only if its body is a JSON object. The errors of the service are JSON objects,
+/// so any other response is from another server.
 fn not_found(error: Error) -> Result<(), Exit> {
     let body = error.body().unwrap_or_default();
     if serde_json::from_str::<Map<String, Value>>(&body).is_ok() {

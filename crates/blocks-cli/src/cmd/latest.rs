@@ -4,7 +4,8 @@ use blocks_sdk::{Pending, SessionRef};
 
 use crate::exit::{Code, Exit};
 
-/// Requests the newest prompt of the session from the service. Fails if the session has no prompt.
+/// Finds the newest prompt of the session among the messages of the user, which are requested from the service. Fails if
+/// the session has no prompt.
 pub async fn latest(session: &SessionRef) -> Result<Pending, Exit> {
     match session.latest_turn().await? {
         Some(turn) => Ok(turn.pending().clone()),

@@ -12,6 +12,9 @@ use crate::exit::{Exit, with_causes};
 use crate::output::Output;
 use crate::text;
 
+/// The pause before the newest prompt is read again after a temporary error.
+const PAUSE: Duration = Duration::from_secs(5);
+
 pub async fn show(args: SessionArgs, output: &Output) -> Result<(), Exit> {
     let session = args.session.resolve(output.host())?;
     let session = output.client()?.get_session(session).await?;
@@ -131,11 +134,20 @@ async fn is_newest(
     let Some((session, thread)) = session.zip(message.chat_thread_id.as_ref()) else {
         return Ok(true);
     };
-    match until_closed(session.latest_turn(), output).await? {
-        Ok(Some(turn)) => Ok(turn.thread_id() == Some(thread)),
-        Ok(None) => Ok(true),
-        Err(error) if error.is_unknown_turn() => Ok(true),
-        Err(error) => Err(error.into()),
+    loop {
+        match until_closed(session.latest_turn(), output).await? {
+            Ok(Some(turn)) => return Ok(turn.thread_id() == Some(thread)),
+            Ok(None) => return Ok(true),
+            Err(error) if error.is_unknown_turn() => return Ok(true),
+            Err(error) if error.is_transient() => {
+                let error = with_causes(&error);
+                output.note(&format!(
+                    "cannot read the newest prompt, trying again: {error}"
+                ));
+                until_closed(tokio::time::sleep(PAUSE), output).await?;
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
 }
 

@@ -41,7 +41,8 @@ struct Job<'a> {
     /// Whether the command has already tried to write the reply, to standard output or to the file of `--output`. Stays
     /// false with `--json`, because the report then contains the reply.
     is_printed: bool,
-    /// Whether writing the reply failed, so that the user has not seen the reply.
+    /// Whether the reply could not be written to standard output, so that the user has not seen it. If the file of
+    /// `--output` cannot be written, the reply is written to standard output. Stays false with `--json`.
     is_lost: bool,
     /// The file for the reply, which `--output` names.
     reply_file: Option<NewFile>,
@@ -563,8 +564,7 @@ impl<'a> Job<'a> {
         } else if replied && !self.is_lost {
             self.settle_pending_file();
         }
-        let late = printed.err().or_else(|| output.side_failure());
-        match (self.report.exit_code, late) {
+        match (self.report.exit_code, printed.err()) {
             (0, Some(exit)) => exit.code as u8,
             (code, _) => code,
         }

@@ -18,7 +18,7 @@ const MAX_VALUE: usize = 100;
 const MAX_REASONS: usize = 500;
 /// Maximum number of times that a part of a reply is compared with a schema. If schemas with `anyOf` refer to each
 /// other, each level of the reply can double this number.
-const MAX_STEPS: u32 = 1_000_000;
+const MAX_STEPS: u32 = 20_000_000;
 const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 const TYPES: [&str; 7] = [
     "array", "boolean", "integer", "null", "number", "object", "string",

@@ -280,6 +280,7 @@ async fn a_journal_that_cannot_be_right_is_refused() {
         format!("{}/./prompts", folder.path().display()),
         "valkey://ci:s3cret@127.0.0.1:1".to_owned(),
         "REDIS://ci:s3cret@127.0.0.1:1".to_owned(),
+        "redis:/ci:s3cret@127.0.0.1:1/nightly".to_owned(),
         "http://ci:s3cret@127.0.0.1:1/nightly".to_owned(),
     ] {
         let line = format!("batch {file} --journal {journal}");

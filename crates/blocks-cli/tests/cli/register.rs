@@ -204,6 +204,7 @@ async fn secrets_in_the_base_url_are_not_printed() {
         ),
         ("https://gw.example#SECRET", "https://gw.example"),
         ("sk/SECRET", "not usable"),
+        ("https://ci:8443/SECRET@gw.example", "not usable"),
         ("ftp://SECRET", "not usable"),
     ] {
         for line in ["check", "check --json", "show --last"] {

@@ -19,7 +19,7 @@ use crate::locked::LockedFile;
 /// The longest line that is read. A reply has at most 16 MiB by default, and a byte of it takes at most 6 bytes here.
 const LONGEST_LINE: u64 = 128 << 20;
 
-/// Describes one line of the file: a step of a prompt, or the mark of an incomplete line.
+/// Describes one line of the file: a step of a prompt, or a mark after a line that may be incomplete.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 enum Event {
@@ -249,6 +249,10 @@ impl Writer {
         }
         let start = self.file.metadata()?.len() + lines.len() as u64;
         let text = format!("{}\n", serde_json::to_string(event)?);
+        if text.len() as u64 > LONGEST_LINE {
+            let what = format!("a step of more than {LONGEST_LINE} bytes cannot be recorded");
+            return Err(std::io::Error::other(what));
+        }
         lines += &text;
         self.is_cut = true;
         (&*self.file).write_all(lines.as_bytes())?;
@@ -487,7 +491,7 @@ mod tests {
     #[test]
     fn a_file_without_line_breaks_is_not_read_to_its_end() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        file.as_file().set_len(1 << 40).unwrap();
+        file.as_file().set_len(LONGEST_LINE + 2).unwrap();
         let error = FileJournal::open(file.path()).unwrap_err();
         assert!(error.to_string().contains("line 1 is longer"), "{error}");
     }

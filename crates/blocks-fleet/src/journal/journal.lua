@@ -60,7 +60,8 @@ end
 
 local entry = load(id)
 if operation == 'claim' then
-  local is_own = entry and entry.state == 'starting' and entry.worker == worker
+  -- The response to this worker's earlier claim was lost, so no create was sent.
+  local is_own = entry and entry.state == 'starting' and entry.worker == worker and ARGV[8] == '1'
   local is_unknown = entry and (entry.state == 'unknown' or entry.state == 'starting' and not is_claimed(entry))
   local is_retried = entry and entry.state == 'ended' and ARGV[7] ~= '' and entry.data == ARGV[7]
   if entry and not is_own and not is_retried and not (is_unknown and ARGV[6] == '1') then return 0 end

@@ -176,9 +176,6 @@ impl Journal for RedisJournal {
         retry: &'a Retry,
     ) -> JournalFuture<'a, bool> {
         Box::pin(async move {
-            if self.claimed().contains(id) {
-                return Ok(false);
-            }
             let request = serde_json::to_string(request).map_err(JournalError::new)?;
             let unknown = if retry.unknown { "1" } else { "0" };
             let result = match &retry.result {
@@ -187,7 +184,14 @@ impl Journal for RedisJournal {
             };
             // The script takes an empty string for "no result".
             let result = result.unwrap_or_default();
-            let is_claimed = self.run("claim", &[id, &request, unknown, &result]).await?;
+            // If this worker has received an earlier claim, its create may have been sent.
+            let was_lost = if self.claimed().contains(id) {
+                "0"
+            } else {
+                "1"
+            };
+            let arguments = [id, &request, unknown, &result, was_lost];
+            let is_claimed = self.run("claim", &arguments).await?;
             if is_claimed {
                 self.claimed().insert(id.to_owned());
             }

@@ -20,8 +20,8 @@ pub use self::redis::RedisLimitStore;
 
 /// Names the limit of requests for an API key at one base URL, without revealing the key.
 ///
-/// The name is the first half of a SHA-256 hash. A slow hash, as for passwords, is not needed: an API key is a long
-/// random string, so trying all keys is impossible.
+/// The name is the first half of a SHA-256 hash of the key and the base URL. A slow hash, as for passwords, is not
+/// needed: an API key is a long random string, so trying all keys is impossible.
 ///
 /// ```
 /// use blocks_fleet::LimitName;

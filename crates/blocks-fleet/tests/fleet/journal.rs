@@ -75,7 +75,9 @@ async fn a_claim_without_a_response_is_made_again() {
     // The claim is sent, but its future is dropped before the response arrives.
     let lost = tokio::time::timeout(Duration::ZERO, claim(&first, false)).await;
     assert!(lost.is_err());
-    while state(&second, "a").await.is_none() {}
+    let claimed = async { while state(&second, "a").await.is_none() {} };
+    let claimed = tokio::time::timeout(Duration::from_secs(10), claimed).await;
+    claimed.expect("the claim was sent");
     assert_eq!(state(&second, "a").await, Some(State::Starting));
     assert_eq!(state(&first, "a").await, None);
     assert!(claim(&first, false).await);

@@ -34,6 +34,9 @@ pub struct PromptWork<'a> {
     /// The report of each running prompt. The key is the position of the prompt in the prompts file, from 0. The
     /// reports are printed if the batch ends early.
     pub running: Mutex<BTreeMap<usize, TurnReport>>,
+    /// The report of each prompt that has ended, until the batch returns the report. Before that, the batch records the
+    /// result, which can take minutes if the journal does not respond.
+    pub ended: Mutex<BTreeMap<usize, TurnReport>>,
     /// The local list of sessions for `blocks list`, to which each new session is added.
     pub register: Option<Register>,
 }
@@ -146,6 +149,10 @@ impl PromptWork<'_> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub fn ended(&self) -> MutexGuard<'_, BTreeMap<usize, TurnReport>> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Returns the initial report of a prompt, which contains only the prompt's id.
     pub fn report(&self, index: usize) -> TurnReport {
         TurnReport {
@@ -170,7 +177,9 @@ impl PromptWork<'_> {
             // Without a journal, a rerun would create a second session.
             exit.error.retryable &= self.has_journal || report.session_id.is_none();
         }
-        finished(report, result)
+        let report = finished(report, result);
+        self.ended().insert(index, report.clone());
+        report
     }
 
     async fn wait(

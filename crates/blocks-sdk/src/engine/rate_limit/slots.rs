@@ -109,7 +109,7 @@ impl<T: Time> Slots<T> {
     }
 
     /// Takes a slot at `now`. If no slot is available, returns the time at which to try again. This time is later than
-    /// `now`. If `polls_wait` is true, calls leave a share of the window to polls.
+    /// `now`. If `polls_wait` is true, requests other than polls leave a fifth of the slots of a minute to polls.
     pub fn take(&mut self, now: T, what: Use, polls_wait: bool) -> Result<u64, T> {
         self.check(now, what, polls_wait, 0)?;
         Ok(self.push(now, what))

@@ -60,11 +60,11 @@ pub(super) struct State {
     granted: BTreeMap<u64, u64>,
     next_ticket: u64,
     probe: Probe,
-    /// The number of permits that interactive calls got while a create waited. The number is zero after a create got a
-    /// permit, or if no create waits.
+    /// The number of permits that interactive calls got while a create waited. It is set to zero when a create gets a
+    /// permit, and when another waiter gets a permit while no create waits.
     creates_passed_over: u32,
-    /// The number of permits that calls got while a due poll waited. The number is zero after a poll got a permit, or
-    /// if no poll is due.
+    /// The number of permits that calls got while a due poll waited. It is set to zero when a poll gets a permit, and
+    /// when another waiter gets a permit while no poll is due.
     polls_passed_over: u32,
     /// The requests to the store of the shared limit; `None` if this process does not share its limit.
     pub store_requests: Option<StoreRequests>,

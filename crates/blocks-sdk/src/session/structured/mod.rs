@@ -20,7 +20,8 @@ pub use wait::{StructuredReply, StructuredWait};
 impl Reply {
     /// Finds the JSON in the reply and decodes it as `T`. Ask for the same type in the request, with
     /// [`CreateSession::expect`](crate::CreateSession::expect) or [`FollowUp::expect`](crate::FollowUp::expect). This
-    /// method does not check that the request did. But without it, the agent does not know which fields are expected.
+    /// method does not check the request. But if the request did not ask for `T`, the agent does not know which fields
+    /// are expected.
     ///
     /// The result is the first value that decodes as `T`. The text of the reply is split into the code fences and the
     /// parts between them. The search first considers the parts that contain only JSON. In the other parts, the search

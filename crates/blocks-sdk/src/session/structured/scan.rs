@@ -96,8 +96,8 @@ impl<'a> Scanner<'a> {
         if outermost.is_none() && is_object && self.is_field_without_quotes(stop.at, end) {
             return Scanned::Prose(self.end_of_malformed(stop, end, open.len()));
         }
-        // The search continues after the innermost open bracket. Only open brackets are before it, as in `[[[see`, and
-        // a search from any of them would fail at the same position again.
+        // The search continues after the innermost open bracket. Before this bracket there are only other open brackets,
+        // as in `[[[see`. A search from one of them would fail at the same position again.
         Scanned::Prose(open.last().map_or(start, |innermost| innermost.start) + 1)
     }
 
