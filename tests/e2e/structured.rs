@@ -297,7 +297,8 @@ async fn a_correction_ends_at_the_time_out() {
     let slow = Fault::Delay(Duration::from_secs(300));
     for (limit, fault, kind, seconds) in [
         (100, Some(paused), ErrorKind::RateLimited, 2),
-        (100, Some(slow), ErrorKind::Timeout, 30),
+        // A correction that is being sent is not cut off, so that its turn is not lost.
+        (100, Some(slow), ErrorKind::Timeout, 2 + 180),
         // The create and the poll take both permits, so the correction is not sent.
         (2, None, ErrorKind::Deadline, 30),
     ] {

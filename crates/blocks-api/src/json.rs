@@ -63,31 +63,26 @@ impl RawJson {
     /// ```
     pub fn without_escapes(json: &[u8]) -> Cow<'_, [u8]> {
         let mut plain = Vec::new();
-        let mut rest = json;
-        while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
-            let (before, escape) = rest.split_at(at);
-            plain.extend_from_slice(before);
-            // An escape that is copied has at least two characters. The second may be a backslash, too.
-            let length = match escaped(escape) {
-                Some((byte, length)) => {
-                    if matches!(byte, b'"' | b'\\') {
-                        plain.push(b'\\');
-                    }
-                    plain.push(byte);
-                    length
-                }
-                None => {
-                    let length = escape.len().min(2);
-                    plain.extend_from_slice(&escape[..length]);
-                    length
-                }
+        let (mut copied, mut at) = (0, 0);
+        while let Some(offset) = json[at..].iter().position(|byte| *byte == b'\\') {
+            at += offset;
+            let Some((byte, length)) = escaped(&json[at..]) else {
+                // An escape that is kept has at least two characters. The second may be a backslash, too.
+                at = (at + 2).min(json.len());
+                continue;
             };
-            rest = &escape[length..];
+            plain.extend_from_slice(&json[copied..at]);
+            if matches!(byte, b'"' | b'\\') {
+                plain.push(b'\\');
+            }
+            plain.push(byte);
+            at += length;
+            copied = at;
         }
-        if rest.len() == json.len() {
+        if copied == 0 {
             return Cow::Borrowed(json);
         }
-        plain.extend_from_slice(rest);
+        plain.extend_from_slice(&json[copied..]);
         Cow::Owned(plain)
     }
 
@@ -107,26 +102,23 @@ impl RawJson {
     /// ```
     pub fn without_nested_escapes(json: &[u8]) -> Cow<'_, [u8]> {
         let mut plain = Vec::new();
-        let mut rest = json;
-        while let Some(at) = rest.windows(2).position(|pair| pair == br"\\") {
-            let (before, escape) = rest.split_at(at);
-            plain.extend_from_slice(before);
-            let slashes = escape.iter().take_while(|byte| **byte == b'\\').count();
-            match escaped(&escape[slashes - 1..]) {
-                Some((byte, length)) if !matches!(byte, b'"' | b'\\') => {
-                    plain.push(byte);
-                    rest = &escape[slashes - 1 + length..];
-                }
-                _ => {
-                    plain.extend_from_slice(&escape[..slashes]);
-                    rest = &escape[slashes..];
-                }
+        let (mut copied, mut at) = (0, 0);
+        while let Some(offset) = json[at..].windows(2).position(|pair| pair == br"\\") {
+            let start = at + offset;
+            let slashes = json[start..].iter().take_while(|byte| **byte == b'\\');
+            at = start + slashes.count();
+            let found = escaped(&json[at - 1..]);
+            if let Some((byte, length)) = found.filter(|(byte, _)| !matches!(byte, b'"' | b'\\')) {
+                plain.extend_from_slice(&json[copied..start]);
+                plain.push(byte);
+                at += length - 1;
+                copied = at;
             }
         }
-        if rest.len() == json.len() {
+        if copied == 0 {
             return Cow::Borrowed(json);
         }
-        plain.extend_from_slice(rest);
+        plain.extend_from_slice(&json[copied..]);
         Cow::Owned(plain)
     }
 }

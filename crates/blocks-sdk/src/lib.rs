@@ -19,7 +19,8 @@
 //! - **Creates and follow-ups are never duplicated.** The client sends such a request again only when the request
 //!   certainly had no effect. When the outcome is unknown, [`Error::may_have_taken_effect`] returns `true`.
 //! - **All clones share one rate limiter.** A client and its clones share the service's 100 requests per minute. A 429
-//!   delays the requests of all clones, but no wait ends before its time-out because of a 429.
+//!   delays the requests of all clones, but a wait for a reply does not end before its time-out because of a 429. Only
+//!   the correction of a structured reply, which is a new prompt, can fail because of a long pause.
 //! - **Waits survive errors and restarts.** A wait continues after failed connections and after the statuses 408, 429
 //!   and 5xx until its time-out. Another process can resume a wait from a stored [`Pending`].
 //! - **Reading neither loses nor repeats messages**, even while messages are added and deleted.

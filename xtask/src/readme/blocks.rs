@@ -13,8 +13,8 @@ pub enum Needs {
     /// Like `Mock`, but the block is one command, for example a server. The command must print a line, and is then
     /// stopped.
     Serves,
-    /// The block is one script, which runs against a mock server. The script is killed after it has sent its prompt,
-    /// and is then run again.
+    /// The block is one script. It runs in an empty folder, with the command and a mock of the service. It is killed
+    /// after it has sent its prompt, and is then run again.
     Script,
     /// The block is not run, for this reason.
     Skip(String),

@@ -73,7 +73,11 @@ pub(crate) struct Call {
     admission: Admission,
     retry: RetryPolicy,
     timeouts: AttemptTimeouts,
+    /// No permit is waited for and no attempt starts after this time.
     deadline: Option<Instant>,
+    /// A running attempt is cut off at this time. It is later than `deadline` if the caller of [`Engine::call_for`] has
+    /// set an earlier end. If a create were cut off at that end, the id of a billed turn could be lost.
+    last_end: Option<Instant>,
     attempt: Attempt,
 }
 
@@ -114,8 +118,8 @@ impl Engine {
     }
 
     /// Makes a call, and returns the part of the response that `take` selects. If this part is missing, the error
-    /// contains the received body and ids. The first attempt uses `permit`, if there is one. The call ends at `end`, if
-    /// its own time-out is not earlier.
+    /// contains the received body and ids. The first attempt uses `permit`, if there is one. No attempt starts after
+    /// `end`, but an attempt that has started continues.
     pub(crate) fn call_for<T, U, F>(
         &self,
         operation: Operation,
@@ -132,9 +136,12 @@ impl Engine {
             Admission::Wait(_) => Some(self.retry.timeout_of(operation.creates, self.timeouts)),
             Admission::Once(_) => None,
         };
-        let deadline = timeout.map(|timeout| after(Instant::now(), timeout));
-        let deadline = deadline.into_iter().chain(end).min();
-        let call = Arc::new(self.start(operation, admission, deadline));
+        let last_end = timeout.map(|timeout| after(Instant::now(), timeout));
+        let deadline = last_end.into_iter().chain(end).min();
+        let call = Arc::new(Call {
+            last_end,
+            ..self.start(operation, admission, deadline)
+        });
         let run = async move {
             let (taken, mut result) = Arc::clone(&call).run(permit, take, send).await?;
             Ok((taken, ResponseInfo::of(&mut result, &call.core.key)))
@@ -169,6 +176,7 @@ impl Engine {
             retry: self.retry,
             timeouts: self.timeouts,
             deadline,
+            last_end: deadline,
             attempt: Attempt::default(),
         }
     }
@@ -260,15 +268,15 @@ impl Call {
     /// passed.
     fn before_sending(&self, progress: &CallProgress) -> Result<(Instant, Duration), Error> {
         let now = Instant::now();
-        let left = match self.deadline {
-            Some(deadline) => deadline.saturating_duration_since(now),
-            None => Duration::MAX,
+        let left = |end: Option<Instant>| {
+            end.map_or(Duration::MAX, |end| end.saturating_duration_since(now))
         };
-        if left.is_zero() {
+        if left(self.deadline).is_zero() {
             let detail = "the time-out of the call passed before it was sent".to_owned();
             let context = self.context(progress.attempts);
             return Err(self.error(ErrorKind::Timeout, detail, context));
         }
+        let left = left(self.last_end);
         Ok((now, self.timeouts.limit(self.operation.creates, left)))
     }
 

@@ -247,10 +247,15 @@ impl Error {
             LastPoll::Failed(error) => format!(" (last error: {error})"),
             LastPoll::None | LastPoll::NoReply { .. } => String::new(),
         };
-        let detail = format!(
-            "no reply from session {} within {after:?}{cause}; resume with `Error::pending`",
-            pending.session_id()
-        );
+        let (what, advice) = match &last {
+            LastPoll::Failed(error) if error.operation() == Some("createMessage") => (
+                "no corrected reply",
+                "the correction was not sent; `Error::reply_mismatch` contains the reply",
+            ),
+            _ => ("no reply", "resume with `Error::pending`"),
+        };
+        let session = pending.session_id();
+        let detail = format!("{what} from session {session} within {after:?}{cause}; {advice}");
         let mut error = Self::new(ErrorKind::Deadline, detail).with_pending(pending);
         let inner = &mut error.0;
         match last {

@@ -287,8 +287,9 @@ pub(crate) fn base(text: &str, allow_http: bool) -> Result<Url, Error> {
 /// may be secret.
 pub(crate) fn shown(text: &str) -> String {
     let url = Url::parse(text.trim()).ok().filter(Url::has_host);
-    // If there is an `@` but no user, the text before the `@` may be a password with a `/` or a `?`.
-    let is_clear = |url: &Url| !url.username().is_empty() || !text.contains('@');
+    // Any other `@` than the one after the user may be in a password, so that a part of the password counts as the host
+    // or the path.
+    let is_clear = |url: &Url| text.matches('@').count() == usize::from(!url.username().is_empty());
     match url.filter(|url| url.origin().is_tuple() && is_clear(url)) {
         Some(url) => format!("{}{}", url.origin().ascii_serialization(), url.path()),
         // A text that is not a URL may be an API key in the wrong variable.

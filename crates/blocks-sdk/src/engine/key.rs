@@ -93,8 +93,15 @@ impl Key {
     /// no such key.
     fn without_escaped_key(&self, json: &[u8]) -> Option<Vec<u8>> {
         memchr(b'\\', json)?;
-        // These are the escapes that [`RawJson::without_escapes`] leaves.
-        let quoted = Zeroizing::new(self.0.replace('\\', r"\\").replace('"', "\\\""));
+        // The key with the escapes that [`RawJson::without_escapes`] leaves. The capacity is enough for all of them. If
+        // the string grew, a copy of the key would remain in memory.
+        let mut quoted = Zeroizing::new(String::with_capacity(2 * self.0.len()));
+        for c in self.0.chars() {
+            if matches!(c, '"' | '\\') {
+                quoted.push('\\');
+            }
+            quoted.push(c);
+        }
         let scrubbed = |text: &[u8]| {
             memmem::find(text, quoted.as_bytes())
                 .map(|_| replace(text, quoted.as_bytes(), REDACTED.as_bytes()))

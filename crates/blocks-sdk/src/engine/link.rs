@@ -24,7 +24,7 @@ impl Core {
         resolve(&self.base, href).map_err(|cause| {
             // The query may be a signature. A server may also repeat the key in a link, so the key is removed, too.
             let shown = match href.find(['?', '#']) {
-                Some(end) => format!("{}?<redacted>", &href[..end]),
+                Some(end) => format!("{}<redacted>", &href[..=end]),
                 None => href.to_owned(),
             };
             let reason = format!("cannot follow the link `{shown}`: {cause}");

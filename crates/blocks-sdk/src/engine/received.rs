@@ -196,7 +196,9 @@ fn field_id(text: &str) -> Option<Id> {
         rest = after;
         match mark {
             b'{' => {
-                is_session = depth == 1 && name == "session";
+                if depth == 1 {
+                    is_session = name == "session";
+                }
                 depth += 1;
             }
             b'}' => depth -= 1,
@@ -242,6 +244,7 @@ mod tests {
             format!(r#"<pre>{{"id":"{id}"}}</pre>"#),
             format!(r#"{{"session":{{"id":"{id}"}}}}"#),
             format!(r#"{{"agent":{{"id":"{other}"}},"session":{{"id":"{id}","#),
+            format!(r#"{{"session":{{"agent":{{"id":"{other}"}},"id":"{id}","#),
             format!(r#"{{"agent":{{"id":"{other}","x":"\"}}"}},"id":"{id}","#),
             format!(r#"{{"agent":{{"id":"{other}"}},"url":"https://x/sessions/{id}"}}"#),
             format!(r#"{{"_links":{{"self":{{"href":"https://x/rest/v1/sessions/{id}"#),

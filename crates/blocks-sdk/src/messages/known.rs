@@ -8,7 +8,7 @@ use blocks_api::types::Message;
 /// The number of messages that are remembered. The pager searches the last 1,000 messages of the list for messages that
 /// the service added there later. It finds them by comparison with the remembered messages, so this number is larger
 /// than 1,000.
-const REMEMBERED: usize = 2_000;
+pub(crate) const REMEMBERED: usize = 2_000;
 
 /// Returns the hash of a message's id, or of the whole message if the message has no id. The hash identifies the
 /// message. Two messages without ids and with the same content have the same hash, and count as one message. Every

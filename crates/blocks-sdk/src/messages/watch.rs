@@ -15,7 +15,7 @@ use crate::engine::error::{Error, ErrorKind};
 use crate::engine::rate_limit::{PollSchedule, Priority};
 use crate::engine::retry::poll_pause;
 use crate::messages::MessagesQuery;
-use crate::messages::known::Known;
+use crate::messages::known::{Known, REMEMBERED};
 use crate::messages::merged::{Batch, MergedPages, Start};
 use crate::messages::stream::Source;
 
@@ -113,23 +113,24 @@ impl WatchCursor {
     /// are the messages that were read last. If the messages of each role are read separately, each role has its own
     /// list. `sequence` is the number of the list, counted from 0, and `sequences` is the number of lists.
     pub(crate) fn place(&self, sequence: usize, sequences: usize) -> (Known, Option<u64>) {
-        // If the cursor was stored with another number of lists, each list gets all hashes.
-        let own = self
-            .own(sequence)
-            .filter(|_| self.lengths.len() == sequences);
-        let known = own.unwrap_or(&self.known);
+        let known = self.own(sequence, sequences);
         let index = self.indexes.get(sequence).or(self.indexes.first());
         let index = index.copied().filter(|_| !known.is_empty());
         (Known::new(known.iter().copied(), self.partial), index)
     }
 
-    /// Returns the hashes of one list; `None` if the numbers in a stored cursor do not match.
-    fn own(&self, sequence: usize) -> Option<&[u64]> {
-        let mut rest = self.known.as_slice();
-        for length in self.lengths.get(..sequence)? {
-            rest = rest.get(*length..)?;
+    /// Returns the hashes of one list. If the cursor was stored with another number of lists, returns the newest hashes
+    /// of all lists.
+    fn own(&self, sequence: usize, sequences: usize) -> &[u64] {
+        let mut lengths = self.lengths.iter();
+        let sum = lengths.try_fold(0_usize, |sum, length| sum.checked_add(*length));
+        if self.lengths.len() != sequences || sum != Some(self.known.len()) {
+            // Without this limit, a cursor could grow with each change of the number of lists.
+            let most = REMEMBERED * sequences.max(2);
+            return &self.known[self.known.len().saturating_sub(most)..];
         }
-        rest.get(..*self.lengths.get(sequence)?)
+        let start: usize = self.lengths[..sequence].iter().sum();
+        &self.known[start..start + self.lengths[sequence]]
     }
 }
 

@@ -490,7 +490,8 @@ fn check_message(message: &str) -> Result<(), Error> {
 fn check_extra(extra: &JsonObject, known: &[&str]) -> Result<(), Error> {
     match known.iter().find(|name| extra.contains_key(name)) {
         Some(name) => Err(Error::invalid_input(format!(
-            "the field `{name}` cannot be an extra field, because this release sets it in another way"
+            "the field `{name}` cannot be an extra field: this release has a method or a parameter for it; \
+             use that"
         ))),
         None => Ok(()),
     }

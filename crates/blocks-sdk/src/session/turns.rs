@@ -59,7 +59,11 @@ impl KnownTurn {
     /// Returns whether this turn interrupts the turn `other`: `Interrupted` if it does, `Latest` if it does not, and
     /// `Unknown` if the order of the two turns is unknown.
     fn interrupts(&self, other: &Self) -> TurnState {
-        let is_same = self.thread.is_some() && self.thread == other.thread;
+        let is_same_thread = self.thread.is_some() && self.thread == other.thread;
+        // Two tasks that resume the same pending reply at the same time can add its turn twice.
+        let is_same_link =
+            self.href.is_some() && self.href == other.href && self.sent == 0 && other.sent == 0;
+        let is_same = is_same_thread || is_same_link;
         let is_earlier = self.known < other.sent;
         if is_same || is_earlier {
             return TurnState::Latest;

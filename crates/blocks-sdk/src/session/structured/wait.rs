@@ -87,9 +87,9 @@ impl<T: DeserializeOwned + JsonSchema> StructuredWait<T> {
     /// Sets the time-out of the whole wait, including all corrections. Default: 1 hour; `Duration::MAX` means no
     /// time-out.
     ///
-    /// If the time-out passes while a correction is being sent, the outcome of the correction is unknown, and
-    /// [`Error::may_have_taken_effect`] is true. The wait ends before its time-out if the service asks for a pause that
-    /// is longer than the rest of the time-out. After the time-out, the wait may poll once more; see
+    /// If the time-out passes while a correction is being sent, the wait continues until the service has responded to the
+    /// correction, at most for the time-out of an attempt of a create. Otherwise the id of the billed turn could be lost.
+    /// The wait ends before its time-out if the service asks for a pause that is longer than the rest of the time-out. After the time-out, the wait may poll once more; see
     /// [`Wait::timeout`](crate::Wait::timeout).
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
