@@ -154,6 +154,55 @@ async fn fail_fast_sends_nothing_more() {
     assert_eq!(statuses(&ended), expected);
 }
 
+/// Without `--max-running`, all prompts run at the same time, but most of them wait for a permit.
+#[tokio::test(start_paused = true)]
+async fn prompts_that_wait_for_a_permit_are_not_sent() {
+    for is_interrupted in [false, true] {
+        let mock = Mock::builder().agent(Script::no_reply()).build();
+        if !is_interrupted {
+            mock.inject(
+                Operation::CreateSession,
+                Frequency::ONCE,
+                Fault::status(422),
+            );
+        }
+        let signals = Signals::default();
+        let test = Test::new(&mock, "batch - --fail-fast --timeout 20s")
+            .input(prompts(250))
+            .signals(&signals);
+        let sender = async {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            if is_interrupted {
+                signals.send(Interruption::Interrupt);
+            }
+            std::future::pending::<()>().await
+        };
+        let ended = tokio::select! {
+            ended = test.run() => ended,
+            () = sender => unreachable!(),
+        };
+        let sent = creates(&mock);
+        assert!(sent < 100, "{sent} were sent");
+        let lines = ended.lines();
+        assert_eq!(lines.len(), 250);
+        let has_session = |line: &&serde_json::Value| line["session_id"].is_string();
+        assert_eq!(
+            lines.iter().filter(has_session).count(),
+            mock.session_count()
+        );
+        let expected = if is_interrupted {
+            "interrupted"
+        } else {
+            "refused"
+        };
+        for line in lines.iter().filter(|line| !has_session(line)) {
+            let was_rejected = line["error"]["http_status"] == 422;
+            assert!(was_rejected || line["status"] == expected, "{line}");
+            assert_eq!(line["error"]["may_have_taken_effect"], false, "{line}");
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_time_out_is_retryable_only_with_a_journal() {
     let folder = Folder::new("retryable");
