@@ -23,15 +23,15 @@ pub mod validate;
 
 use anyhow::{Context as _, bail};
 
-/// The largest body and the largest captured file that are read, in bytes.
-pub const MOST_BYTES: usize = 16 << 20;
+/// The largest body that is read, in bytes.
+pub(crate) const MOST_BYTES: usize = 16 << 20;
 
 /// Reads the body of a response. A larger body than [`MOST_BYTES`] is not read to its end, so that a server cannot use
 /// up the memory.
 ///
 /// # Errors
 /// Fails if the body is larger than [`MOST_BYTES`], or if the connection is lost. The error contains no URL.
-pub async fn body(mut response: reqwest::Response) -> anyhow::Result<Vec<u8>> {
+pub(crate) async fn body(mut response: reqwest::Response) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(reqwest::Error::without_url)? {
         if bytes.len() + chunk.len() > MOST_BYTES {

@@ -275,12 +275,13 @@ fn property(text: &str) -> String {
 }
 
 /// Escapes text for a cell of a Markdown table. Text from a page or a response then cannot end the cell, add an HTML
-/// tag or mention a user. `|` and `\` become character references. The escape `\|` would not be enough, because the
-/// text may contain a `\` before the `|`.
+/// tag, mention a user or start a code span. Character references would stay visible in a code span. `|` and `\` become
+/// character references. The escape `\|` would not be enough, because the text may contain a `\` before the `|`.
 fn cell(text: &str) -> String {
     text.replace(['\n', '\r'], " ")
         .replace('\\', "&#92;")
         .replace('|', "&#124;")
+        .replace('`', "&#96;")
         .replace('<', "&lt;")
         .replace('@', "@\u{200b}")
 }
@@ -293,6 +294,7 @@ mod tests {
     fn a_text_cannot_end_its_cell() {
         for (text, escaped) in [
             ("a|b", "a&#124;b"),
+            ("`a|b`", "&#96;a&#124;b&#96;"),
             ("x\\|y", "x&#92;&#124;y"),
             ("a\rb\nc", "a b c"),
             ("<b> @all", "&lt;b> @\u{200b}all"),

@@ -34,7 +34,7 @@ pub struct Values {
     /// The JSON pointer to the list of allowed values, which is an `enum` of the OpenAPI document. If several branches
     /// of an `anyOf` or `oneOf` have an `enum`, this is the pointer to the first one.
     pub pointer: String,
-    /// The values, of all branches together.
+    /// The values, of all branches together, each once.
     pub list: Vec<String>,
     /// Whether the schema also allows values that are not in the list.
     pub open: bool,
@@ -194,7 +194,13 @@ impl Shape {
             whole.properties.extend(alternative.properties);
             let values = alternative.values;
             match &mut whole.values {
-                Some(first) => first.list.extend(values.into_iter().flat_map(|v| v.list)),
+                Some(first) => {
+                    for value in values.into_iter().flat_map(|v| v.list) {
+                        if !first.list.contains(&value) {
+                            first.list.push(value);
+                        }
+                    }
+                }
                 None => whole.values = values,
             }
         }
@@ -294,7 +300,7 @@ mod tests {
     #[test]
     fn two_enums_allow_the_values_of_both() {
         for keyword in ["anyOf", "oneOf"] {
-            let both = format!("{{ {keyword}: [{{ $ref: '#/E' }}, {{ enum: [c] }}] }}");
+            let both = format!("{{ {keyword}: [{{ $ref: '#/E' }}, {{ enum: [b, c] }}] }}");
             let values = shape(&both).values.unwrap();
             assert_eq!((values.list.join(" "), values.open), ("a b c".to_owned(), false));
         }

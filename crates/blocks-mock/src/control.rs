@@ -1,6 +1,6 @@
-//! Implements the control plane and the web pages of the mock. The control plane is an HTTP API at `/_mock/`. Tests use
-//! the API to read and change the mock. `openapi/mock.yaml` describes the API, except `/_mock/events`, which only the
-//! web pages use.
+//! Implements the control plane of the mock, and serves its web page (`page.html`). The control plane is an HTTP API at
+//! `/_mock/`. Tests use the API to read and change the mock. `openapi/mock.yaml` describes the API, except
+//! `/_mock/events`, which only the web page uses.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -163,7 +163,7 @@ impl Mock {
         match *segments {
             ["requests"] if get => {
                 let filter = Filter::read(query)?;
-                let items = self.matching_requests(&filter, filter.limit);
+                let items = self.matching_requests(&filter);
                 Ok(json!({"items": items, "dropped": self.inner.state().requests.dropped}))
             }
             ["reset"] if post => {
@@ -286,21 +286,18 @@ impl Mock {
         let reached = async {
             loop {
                 let changed = self.inner.changed.notified();
-                // `limit` limits the list in the response, but not the number of requests to wait for.
-                let mut items = self.matching_requests(&filter, usize::MAX);
-                if items.len() >= filter.count {
-                    items.drain(..items.len().saturating_sub(filter.limit));
-                    return items;
+                if self.count_matching(&filter) >= filter.count {
+                    return;
                 }
                 changed.await;
             }
         };
         match tokio::time::timeout(filter.timeout, reached).await {
-            Ok(items) => Ok(json!({"items": items})),
+            Ok(()) => Ok(json!({"items": self.matching_requests(&filter)})),
             Err(_) => {
-                let items = self.matching_requests(&filter, usize::MAX).len();
                 let text = format!(
-                    "{items} of {} requests matched before the time-out",
+                    "{} of {} requests matched before the time-out",
+                    self.count_matching(&filter),
                     filter.count
                 );
                 Err(Refusal(409, text))
@@ -308,14 +305,23 @@ impl Mock {
         }
     }
 
-    /// Returns the newest requests that match `filter`, at most `limit`. The oldest of these requests is the first in
-    /// the list.
-    fn matching_requests(&self, filter: &Filter, limit: usize) -> Vec<Value> {
+    /// Returns the number of requests that match `filter`. The limit of `filter` is ignored.
+    fn count_matching(&self, filter: &Filter) -> usize {
+        let state = self.inner.state();
+        let requests = state.requests.iter();
+        requests
+            .filter(|(_, request)| filter.matches(request))
+            .count()
+    }
+
+    /// Returns the newest requests that match `filter`, at most `filter.limit`. The oldest of these requests is the
+    /// first in the list.
+    fn matching_requests(&self, filter: &Filter) -> Vec<Value> {
         let state = self.inner.state();
         let newest_first = state.requests.iter().rev();
         let matching = newest_first.filter(|(_, request)| filter.matches(request));
         let mut items: Vec<Value> = matching
-            .take(limit)
+            .take(filter.limit)
             .map(|(number, request)| self.request_json(number, request))
             .collect();
         items.reverse();

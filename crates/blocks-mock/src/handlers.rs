@@ -129,6 +129,8 @@ impl Handler<'_> {
         let response = self.session(&session, Some(thread));
         let mut state = self.inner.state();
         state.user_messages += 1;
+        // A reset during `script` sets the next number back to 0.
+        state.next_session = state.next_session.max(session.number + 1);
         state.sessions.insert(session.id, session);
         Ok((dialect.created_status, response))
     }

@@ -325,12 +325,9 @@ impl Mock {
         state.requests.add(request, settings.request_log_size)
     }
 
-    /// Records the end of a request. `status` is the status of its response, or `None` if it gets no response.
-    pub(crate) fn record_status(&self, request: Logged, status: Option<u16>) {
-        if let Some(status) = status {
-            self.inner.state().requests.set_status(request, status);
-        }
-        self.inner.changed.notify_waiters();
+    /// Records the status of a request's response.
+    pub(crate) fn record_status(&self, request: Logged, status: u16) {
+        self.inner.state().requests.set_status(request, status);
     }
 
     /// Returns whether the rate limit allows a request with this API key. An allowed request counts towards the limit.

@@ -107,7 +107,9 @@ impl Generator<'_> {
             return Value::Null;
         }
         let schema = &self.resolve(schema, depth);
+        // A long value counts as many visits, because an array can contain many long values.
         if let Some(value) = schema.get("const").or(schema["enum"].get(0)) {
+            self.left = self.left.saturating_sub(value.to_string().len() / 50);
             return value.clone();
         }
         match kind(schema) {
@@ -119,7 +121,6 @@ impl Generator<'_> {
             "null" => Value::Null,
             _ => {
                 let text = string(schema);
-                // A long string counts as many visits, because an array can contain many long strings.
                 self.left = self.left.saturating_sub(text.len() / 50);
                 json!(text)
             }
@@ -387,6 +388,7 @@ mod tests {
             json!({"allOf": [{"$ref": "#"}, {"$ref": "#"}]}),
             json!({"type": "array", "minItems": 10_000, "items": {"$ref": "#"}}),
             json!({"type": "array", "minItems": 10_000, "items": texts}),
+            json!({"type": "array", "minItems": 10_000, "items": {"const": "x".repeat(100_000)}}),
         ] {
             let text = reply(SchemaReply::default(), 0, &[&prompt(&schema)]).unwrap();
             assert!(text.len() < 20_000_000, "{schema}: {} bytes", text.len());

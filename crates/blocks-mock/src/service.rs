@@ -13,6 +13,7 @@ use http::header::{
 use http::{HeaderValue, Request, Response, StatusCode, request::Parts};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 use tower_service::Service;
 
 use crate::body::MockBody;
@@ -22,6 +23,15 @@ use crate::mock::Mock;
 use crate::request_log::{RecordedRequest, RequestLog};
 use crate::route::{Ids, Route, route};
 use crate::settings::Settings;
+
+/// Wakes the waiting handlers when a request ends, also if the client closes the connection and the future is dropped.
+struct Ended<'a>(&'a Notify);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.notify_waiters();
+    }
+}
 
 /// Serves a [`Mock`] as a tower service. The service accepts URLs with any host, so a client can keep its default base
 /// URL.
@@ -69,12 +79,15 @@ impl Mock {
         let request = self.recorded(parts, operation, &body);
         let observed = self.inner.observer.as_ref().map(|_| request.clone());
         let logged = self.record(request, &settings);
+        let _ended = Ended(&self.inner.changed);
         let result = self.outcome(&route, parts, &body, settings).await;
         let status = result
             .as_ref()
             .ok()
             .map(|response| response.status().as_u16());
-        self.record_status(logged, status);
+        if let Some(status) = status {
+            self.record_status(logged, status);
+        }
         if let (Some(observer), Some(mut request)) = (&self.inner.observer, observed) {
             request.status = status;
             observer(&request);

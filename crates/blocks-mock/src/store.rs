@@ -383,14 +383,14 @@ impl Session {
     /// Replaces the reply and the remaining steps of the latest turn with those of `script`. The times of the script
     /// count from now. Returns `false`, without a change, if the turn has ended.
     pub fn continue_turn(&mut self, script: Script, clock: &Clock) -> bool {
-        let started = clock.instant();
-        let reply = script.schema_reply.and_then(|reply| {
-            let latest = self.threads.len().saturating_sub(1);
-            reply.text(latest, self.prompts())
-        });
-        let Some(turn) = self.threads.last_mut().filter(|turn| !turn.over) else {
+        let latest = self.threads.len().checked_sub(1);
+        let Some(latest) = latest.filter(|latest| !self.threads[*latest].over) else {
             return false;
         };
+        let reply = script.schema_reply;
+        let reply = reply.and_then(|reply| reply.text(latest, self.prompts()));
+        let started = clock.instant();
+        let turn = &mut self.threads[latest];
         turn.started = started;
         turn.polls = 0;
         turn.to_come = schedule(script.steps, started);

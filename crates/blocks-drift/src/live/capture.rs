@@ -6,7 +6,7 @@
 //! cannot be compared are left out and counted. Examples are responses of other hosts, redirects and 5xx responses.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
+use std::io::{Error, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -15,6 +15,9 @@ use serde_json::{Value, json};
 
 use super::exchange::{Body, Exchange, parse_body};
 use crate::MOST_BYTES;
+
+/// The largest file that is read, in bytes, as in `blocks mock --replay`. A HAR file contains many bodies.
+const MOST_FILE_BYTES: usize = 256 << 20;
 
 /// The captured requests and responses, and the number of entries that were left out.
 #[derive(Debug, Default)]
@@ -36,12 +39,12 @@ impl Captures {
 
 /// Reads one file, or the files in a folder and its subfolders. Each file is a HAR file, or contains captured
 /// responses. In a folder, only files with the ending `.json`, `.jsonl` or `.har` are read. Such a file that contains
-/// no capture is left out and counted. A symbolic link to a folder is left out too, because the link may lead back to
-/// a folder around it. From a HAR file, only requests to `hosts` are read.
+/// no capture, or is larger than [`MOST_FILE_BYTES`], is left out and counted. A symbolic link to a folder is left out
+/// too, because the link may lead back to a folder around it. From a HAR file, only requests to `hosts` are read.
 ///
 /// # Errors
-/// Fails if `path` or a subfolder cannot be read, if a file is larger than [`MOST_BYTES`], or if no file contains a
-/// response of the API.
+/// Fails if `path` or a subfolder cannot be read, if `path` is a file that is too large or no capture, or if no file
+/// contains a response of the API.
 pub fn read(path: &Path, hosts: &[String]) -> Result<Captures> {
     let mut captures = Captures::default();
     let mut files = vec![path.to_owned()];
@@ -60,13 +63,11 @@ pub fn read(path: &Path, hosts: &[String]) -> Result<Captures> {
         } else if file == path
             || file.extension().is_some_and(|e| ["json", "jsonl", "har"].iter().any(|k| e == *k))
         {
-            let bytes = read_file(&file);
-            if bytes.as_ref().is_ok_and(|bytes| bytes.len() > MOST_BYTES) {
-                bail!("{shown}: the file is larger than {MOST_BYTES} bytes");
-            }
-            let found = bytes.context(shown.clone()).and_then(|bytes| parse(&file, &bytes, hosts));
-            match found {
+            let bytes = read_file(&file, MOST_FILE_BYTES);
+            let too_large = bytes.as_ref().is_err_and(|e| e.kind() == ErrorKind::FileTooLarge);
+            match bytes.map_err(anyhow::Error::from).and_then(|bytes| parse(&file, &bytes, hosts)) {
                 Err(error) if file == path => return Err(error.context(shown)),
+                Err(_) if too_large => captures.take(Err("too large")),
                 Err(_) => captures.take(Err("not a capture")),
                 Ok(found) => found.into_iter().for_each(|exchange| captures.take(exchange)),
             }
@@ -82,11 +83,19 @@ pub fn read(path: &Path, hosts: &[String]) -> Result<Captures> {
     Ok(captures)
 }
 
-/// Reads a file, but at most one byte more than [`MOST_BYTES`].
-fn read_file(file: &Path) -> std::io::Result<Vec<u8>> {
+/// Reads a file of at most `most` bytes. The error for a larger file has the kind [`ErrorKind::FileTooLarge`].
+fn read_file(file: &Path, most: usize) -> std::io::Result<Vec<u8>> {
+    let file = std::fs::File::open(file)?;
     let mut bytes = Vec::new();
-    std::fs::File::open(file)?.take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    // The length of an endless device, such as `/dev/zero`, is 0. So the read is limited too.
+    if file.metadata()?.len() <= most as u64 {
+        file.take(most as u64 + 1).read_to_end(&mut bytes)?;
+        if bytes.len() <= most {
+            return Ok(bytes);
+        }
+    }
+    let text = format!("the file is larger than {most} bytes");
+    Err(Error::new(ErrorKind::FileTooLarge, text))
 }
 
 /// Returns a text for reports that says how many entries were left out for each reason, such as `2 of another host`.
@@ -225,12 +234,10 @@ fn content_of(content: &Value, folder: &Path) -> Body {
             base64::engine::general_purpose::STANDARD.decode(clean).ok()
         }
         (Some(text), _) => Some(text.as_bytes().to_vec()),
-        (None, Some(file)) => {
-            read_file(&folder.join(file)).ok().filter(|bytes| bytes.len() <= MOST_BYTES)
-        }
+        (None, Some(file)) => read_file(&folder.join(file), MOST_BYTES).ok(),
         (None, None) => None,
     };
-    let Some(bytes) = bytes.filter(|b| !b.is_empty()) else {
+    let Some(bytes) = bytes.filter(|b| !b.is_empty() && b.len() <= MOST_BYTES) else {
         return Body::Unknown;
     };
     let size = content["size"].as_u64().and_then(|s| usize::try_from(s).ok()).unwrap_or(0);

@@ -1,9 +1,9 @@
 //! Compares exchanges (requests and their responses) with the OpenAPI document.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fmt;
 
-use regex::Regex;
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
 use crate::document::{Document, Operation};
@@ -50,22 +50,67 @@ pub struct Exchange {
 pub fn parse_body(text: &[u8]) -> Body {
     match serde_json::from_slice::<Value>(text) {
         Err(_) => Body::Other("not JSON".to_owned()),
-        Ok(value) => match crate::spanned::Spanned::parse("body", &without_surrogates(text)) {
-            Err(error) if error.to_string().contains("duplicate") => {
-                Body::Other("a duplicate key".to_owned())
-            }
-            _ => Body::Json(value),
-        },
+        Ok(_) if serde_json::from_slice::<UniqueKeys>(text).is_err() => {
+            Body::Other("a duplicate key".to_owned())
+        }
+        Ok(value) => Body::Json(value),
     }
 }
 
-/// Replaces each escape of a surrogate, such as `\ud83d`, with the escape of a character for private use, `\ue83d`. The
-/// YAML parser, which finds duplicate keys, rejects surrogates. Different surrogates have different replacements, so
-/// that different keys stay different.
-fn without_surrogates(text: &[u8]) -> String {
-    static SURROGATE: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"\\u[dD]([89a-fA-F])").expect("a pattern"));
-    SURROGATE.replace_all(&String::from_utf8_lossy(text), r"\ue$1").into_owned()
+/// Accepts any JSON value without duplicate keys.
+struct UniqueKeys;
+
+impl<'de> Deserialize<'de> for UniqueKeys {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for UniqueKeys {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self, A::Error> {
+        while items.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self, A::Error> {
+        let mut keys = HashSet::new();
+        while let Some((key, _)) = entries.next_entry::<String, Self>()? {
+            if !keys.insert(key) {
+                return Err(A::Error::custom("a duplicate key"));
+            }
+        }
+        Ok(self)
+    }
 }
 
 /// The fields that a program needs to wait for a reply or to read the reply. If no response of an operation has one of
@@ -322,9 +367,9 @@ fn record(
         }
         Value::Array(items) => {
             for (item, shape) in items.iter().zip(shape.items.iter().cycle()) {
-                // If the schema of the items allows several types, an item may be, for example, a string instead of an
-                // object. It is then not a difference that the properties of the object are missing. Therefore, the
-                // properties of such items are not recorded.
+                // If the schema of the items allows several types or any type, as for a pull request, an object may
+                // have another form than the listed properties. Then it is not a difference if a listed property is
+                // missing. So the properties of such items are not recorded.
                 if shape.types.len() == 1 {
                     record(document, &shape.pointer, item, seen, depth + 1);
                 }

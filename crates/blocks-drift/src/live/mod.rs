@@ -107,6 +107,12 @@ fn keeps_secrets(base: &reqwest::Url) -> bool {
     base.scheme() == "https" || (base.scheme() == "http" && loopback)
 }
 
+/// Returns the error for a response with status 429 or 5xx.
+fn unavailable(exchange: &Exchange) -> String {
+    let Exchange { name, status, .. } = exchange;
+    format!("{name}: the service responded with {status}; try again later")
+}
+
 struct Run<'a> {
     target: &'a Target,
     options: &'a LiveOptions,
@@ -115,7 +121,8 @@ struct Run<'a> {
     sent: usize,
     /// The number of responses that were compared.
     compared: usize,
-    /// Whether the run has stopped sending requests, because the service cannot be reached or responded with 429.
+    /// Whether the run has stopped sending requests, because a request failed (no connection, or a body that is too
+    /// large) or got a 429.
     stopped: bool,
     errors: Vec<String>,
     comparison: Comparison<'a>,
@@ -159,9 +166,10 @@ impl<'a> Run<'a> {
         // A rejected key or a missing session is reported as an error. It is not a finding, because it is not a
         // difference from the OpenAPI document.
         let probes = probe::rejected();
-        if let Ok(exchange) = self.exchange(&probes[0]).await
-            && matches!(exchange.status, 401 | 403)
-        {
+        let Some(exchange) = self.exchange_or_stop(&probes[0]).await else {
+            return;
+        };
+        if matches!(exchange.status, 401 | 403) {
             let error = format!(
                 "{}: the key was rejected with {}; check BLOCKS_API_KEY",
                 exchange.name, exchange.status
@@ -173,15 +181,15 @@ impl<'a> Run<'a> {
             return;
         }
         if let Some(session) = self.options.session.clone() {
-            let read = &probe::reads(&session)[0];
-            match self.exchange(read).await {
-                Ok(exchange) if matches!(exchange.status, 404 | 410) => {
-                    self.errors.push(format!(
-                        "{}: the session does not exist; name another one",
-                        exchange.name
-                    ));
-                }
-                _ => self.read(&session).await,
+            let reads = probe::reads(&session);
+            let Some(exchange) = self.exchange_or_stop(&reads[0]).await else {
+                return;
+            };
+            if matches!(exchange.status, 404 | 410) {
+                let name = exchange.name;
+                self.errors.push(format!("{name}: the session does not exist; name another one"));
+            } else {
+                self.read(&session).await;
             }
         }
         if self.options.create
@@ -221,21 +229,9 @@ impl<'a> Run<'a> {
             return None;
         }
         self.sent += 1;
-        let exchange = match self.exchange(probe).await {
-            Ok(exchange) => exchange,
-            Err(error) => {
-                self.stopped = true;
-                self.errors.push(format!("{error:#}"));
-                return None;
-            }
-        };
-        if exchange.status == 429 || exchange.status >= 500 {
-            let error = format!(
-                "{}: the service responded with {}; try again later",
-                exchange.name, exchange.status
-            );
-            self.stopped = exchange.status == 429;
-            self.errors.push(error);
+        let exchange = self.exchange_or_stop(probe).await?;
+        if exchange.status >= 500 {
+            self.errors.push(unavailable(&exchange));
             return None;
         }
         if let Some(folder) = &self.options.save
@@ -249,6 +245,19 @@ impl<'a> Run<'a> {
             Body::Json(value) if exchange.status < 300 => Some(value),
             _ => None,
         }
+    }
+
+    /// Sends the request of a probe. If the request fails or gets a 429, adds an error, stops the run and returns
+    /// `None`.
+    async fn exchange_or_stop(&mut self, probe: &Probe) -> Option<Exchange> {
+        let error = match self.exchange(probe).await {
+            Ok(exchange) if exchange.status != 429 => return Some(exchange),
+            Ok(exchange) => unavailable(&exchange),
+            Err(error) => format!("{error:#}"),
+        };
+        self.stopped = true;
+        self.errors.push(error);
+        None
     }
 
     async fn exchange(&self, probe: &Probe) -> Result<Exchange> {

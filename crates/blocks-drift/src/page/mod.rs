@@ -107,7 +107,8 @@ pub fn check_indexed(document: &Document, text: &PageText) -> Result<CheckResult
 }
 
 fn names_an_operation(document: &Document, text: &str) -> bool {
-    let top = text.lines().take(12).filter_map(|line| {
+    let clean = block::clean(text);
+    let top = clean.lines().take(12).filter_map(|line| {
         let line = line.trim().trim_start_matches('#').trim();
         block::operation(
             line.strip_prefix("api:").or(line.strip_prefix("openapi:")).unwrap_or(line),

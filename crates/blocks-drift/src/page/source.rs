@@ -68,7 +68,8 @@ fn links(index: &str, resolved: &reqwest::Url) -> Vec<reqwest::Url> {
         .expect("a pattern")
     });
     let mut found: Vec<reqwest::Url> = LINK
-        .captures_iter(index)
+        // A byte order mark is not part of the first link.
+        .captures_iter(index.trim_start_matches('\u{feff}'))
         .filter_map(|c| c.get(1).or(c.get(2)).or(c.get(3)))
         .filter_map(|target| resolved.join(target.as_str()).ok())
         .filter(|link| link.host_str() == resolved.host_str() && link.path() != resolved.path())
@@ -97,13 +98,15 @@ async fn fetch_page(url: &str) -> Result<PageText> {
 /// Returns a URL for reports and errors: without user information, query and fragment, which can contain secrets. A
 /// report can become a public issue.
 fn shown(url: &str) -> String {
-    let plain = url.split(['?', '#']).next().unwrap_or(url);
-    let Some((scheme, rest)) = plain.split_once("://") else {
-        return plain.to_owned();
+    let Ok(mut url) = reqwest::Url::parse(url) else {
+        return "the URL, which is invalid".to_owned();
     };
-    let (host, path) = rest.split_at(rest.find(['/', '\\']).unwrap_or(rest.len()));
-    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-    format!("{scheme}://{host}{path}")
+    // Both calls fail only for a URL without a host, which has no user information.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.set_query(None);
+    url.set_fragment(None);
+    url.to_string()
 }
 
 /// Creates the HTTP client. The client sends no API key, because the documentation pages are public.
@@ -138,9 +141,11 @@ mod tests {
     fn a_shown_url_contains_no_secret() {
         for (url, safe) in [
             ("https://me:pass@docs.example/a/b.md?token=x#y", "https://docs.example/a/b.md"),
-            ("https://me@pass@docs.example", "https://docs.example"),
-            ("https://docs.example?next=https://me:pass@else.example", "https://docs.example"),
+            ("https://me@pass@docs.example", "https://docs.example/"),
+            ("https://docs.example?next=https://me:pass@else.example", "https://docs.example/"),
             ("http://127.0.0.1:1/@a", "http://127.0.0.1:1/@a"),
+            ("https://me:s/ecret@h/", "the URL, which is invalid"),
+            ("https://me:se?cret@h/", "the URL, which is invalid"),
         ] {
             assert_eq!(shown(url), safe);
         }
@@ -152,5 +157,6 @@ mod tests {
         let index = "- [A](https://docs.example/a.md): x\n- [A](/a.md)\n- [B](https://else.example/b.md)\n- [All](/llms-full.txt)\n";
         let found: Vec<String> = links(index, &resolved).iter().map(ToString::to_string).collect();
         assert_eq!(found, ["https://docs.example/a.md"]);
+        assert_eq!(links("\u{feff}https://docs.example/a.md\n", &resolved).len(), 1);
     }
 }

@@ -193,3 +193,13 @@ fn guides_are_left_out_with_a_note() {
         assert!(result.notes.iter().any(|n| n.starts_with("guide: left out")), "{text}");
     }
 }
+
+/// A byte order mark must not hide the operation at the top of a page.
+#[test]
+fn an_operation_after_a_byte_order_mark_is_found() {
+    for mark in ["", "\u{feff}"] {
+        let text = format!("{mark}# POST /rest/v1/sessions\n\n<Card title=\"x\">\n\nNot closed.\n");
+        let page = PageText { name: "page".to_owned(), text };
+        assert!(check_indexed(&DOCUMENT, &page).is_err());
+    }
+}

@@ -6,7 +6,7 @@
 use blocks_drift::finding::{Kind, Severity};
 use blocks_drift::live::exchange::{Body, Comparison, Exchange, parse_body};
 use blocks_drift::live::{self, LiveOptions, Target};
-use blocks_mock::{Fault, Frequency, Mock, Operation};
+use blocks_mock::{Fault, Frequency, Mock, Operation, RateLimit};
 use serde_json::{Value, json};
 
 use super::*;
@@ -78,6 +78,23 @@ async fn nothing_is_sent_after_a_429() {
     let statuses: Vec<Option<u16>> = mock.requests().iter().map(|r| r.status).collect();
     let first = statuses.iter().position(|status| *status == Some(429)).unwrap();
     assert_eq!(first + 1, statuses.len(), "{statuses:?}");
+}
+
+/// The limit counts only requests with the right key. The first one checks the key, and the 17th checks the session.
+#[tokio::test]
+async fn nothing_is_sent_after_a_429_for_the_key_or_the_session() {
+    for (requests, name) in [(0, "an empty body: "), (16, "the session: ")] {
+        let limit = RateLimit { requests, ..RateLimit::default() };
+        let mock = live::mock::server().rate_limit(limit).start().await.unwrap();
+        let target = Target { base: mock.url(), key: Some(mock.key().to_owned()) };
+        let session = Some("5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11".to_owned());
+        let options = LiveOptions { session, ..all() };
+        let result = live::check(&DOCUMENT, &target, &options).await.unwrap();
+        let count = mock.requests().iter().filter(|r| r.status == Some(429)).count();
+        assert_eq!((count, result.errors.len()), (1, 1), "{:?}", result.errors);
+        assert!(result.errors[0].starts_with(name), "{:?}", result.errors);
+        assert!(result.errors[0].contains("responded with 429"), "{:?}", result.errors);
+    }
 }
 
 #[tokio::test]
@@ -253,11 +270,16 @@ fn single_faults_are_found_with_their_severity() {
     }
 }
 
-/// The YAML parser, which finds duplicate keys, rejects the escapes of surrogates.
 #[test]
-fn duplicate_keys_are_found_beside_surrogates() {
+fn duplicate_keys_are_found() {
     let duplicate = Body::Other("a duplicate key".to_owned());
+    let indented = format!("{}{{\"a\": 1, \"a\": 2}}", " ".repeat(300));
     for (text, is_duplicate) in [
+        (indented.as_str(), true),
+        (r#"[{"a": {"b": 1, "b": 1}}]"#, true),
+        (r#"{"a": 1, "\u0061": 2}"#, true),
+        (r#"[{"a": null}, {"a": {"a": [true, 1.5, -1, "a"]}}]"#, false),
+        (r#"{"1": "duplicate", "1.0": 2}"#, false),
         (r#"{"title": "\ud83d\ude00", "id": 1, "id": 2}"#, true),
         (r#"{"\ud83d\ude00": 1, "\uD83D\uDE00": 2}"#, true),
         (r#"{"\ud83d\ude00": 1, "\ud83d\ude01": 2}"#, false),
@@ -386,12 +408,15 @@ fn linked_folders_and_huge_files_are_not_read() {
     let capture = json!({"method": method, "path": path, "status": 200, "body": body});
     std::fs::write(folder.join("a.json"), capture.to_string()).unwrap();
     std::os::unix::fs::symlink(folder, folder.join("again")).unwrap();
-    let read = || live::check_captures(&DOCUMENT, folder, "https://api.blocks.team");
-    let notes = read().unwrap().notes;
+    let read =
+        |path: &std::path::Path| live::check_captures(&DOCUMENT, path, "https://api.blocks.team");
+    let notes = read(folder).unwrap().notes;
     assert!(notes[0].starts_with("1 captured responses in "), "{notes:?}");
     assert!(notes[0].ends_with("left out: 1 linked folder"), "{notes:?}");
-    let huge = std::fs::File::create(folder.join("huge.json")).unwrap();
-    huge.set_len((16 << 20) + 1).unwrap();
-    let error = read().unwrap_err().to_string();
-    assert!(error.ends_with("huge.json: the file is larger than 16777216 bytes"), "{error}");
+    let huge = folder.join("huge.json");
+    std::fs::File::create(&huge).unwrap().set_len((256 << 20) + 1).unwrap();
+    let notes = read(folder).unwrap().notes;
+    assert!(notes[0].ends_with("left out: 1 linked folder, 1 too large"), "{notes:?}");
+    let error = format!("{:#}", read(&huge).unwrap_err());
+    assert!(error.ends_with("huge.json: the file is larger than 268435456 bytes"), "{error}");
 }

@@ -257,3 +257,24 @@ async fn sessions_that_start_together_have_own_numbers() {
     call(&mock, "POST", &format!("{session}/messages"), body).await;
     assert_eq!(*numbers.lock().unwrap(), [0, 1, 0]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_during_a_create_does_not_repeat_its_number() {
+    let place = Arc::new(OnceLock::<Mock>::new());
+    let numbers = Arc::new(Mutex::new(Vec::new()));
+    let (known, seen) = (Arc::clone(&place), Arc::clone(&numbers));
+    let agent = move |turn: &TurnInfo| {
+        seen.lock().unwrap().push(turn.session);
+        if turn.session == 0
+            && let Some(mock) = known.get()
+        {
+            mock.reset();
+        }
+        Script::default()
+    };
+    let mock = Mock::builder().agent_fn(agent).build();
+    let _ = place.set(mock.clone());
+    created(&mock).await;
+    created(&mock).await;
+    assert_eq!(*numbers.lock().unwrap(), [0, 1]);
+}

@@ -191,6 +191,22 @@ async fn requests_without_a_response_are_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn abandoned_requests_are_waited_for() {
+    let hour = Duration::from_secs(3600);
+    let mock = Mock::builder().control(true).delay(hour).build();
+    let url = "http://localhost/_mock/requests/wait?count=1";
+    let request = http::Request::get("http://localhost/rest/v1/sessions/x");
+    let request = request.body(String::new()).unwrap();
+    let mut service = mock.service();
+    // The time-out drops the request before the mock responds.
+    let abandoned = tokio::time::timeout(Duration::from_secs(1), service.call(request));
+    let ((status, value), result) = tokio::join!(send(&mock, "GET", url, None), abandoned);
+    assert!(result.is_err());
+    assert_eq!(status, 200, "{value}");
+    assert_eq!(value["items"][0]["status"], Value::Null);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_limit_does_not_limit_the_awaited_count() {
     let mock = Mock::builder().control(true).build();
     for _ in 0..3 {
