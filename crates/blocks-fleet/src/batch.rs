@@ -199,9 +199,9 @@ pub struct BatchOptions {
     pub max_running: usize,
     /// Whether to send a prompt again if the journal says that its outcome is unknown.
     pub retry_unknown: bool,
-    /// Whether to send a prompt again if the journal contains a failure of the prompt when the batch is created. If a
-    /// create certainly had no effect, the journal contains no result for its prompt. Another worker or a later run
-    /// sends such a prompt again, whatever this option is.
+    /// Whether to send a prompt again if the journal contains a failure of the prompt when the batch is created. A create
+    /// that certainly had no effect changes no entry. If the journal contains no result for its prompt, another worker
+    /// or a later run sends the prompt again, whatever this option is.
     pub retry_failed: bool,
 }
 

@@ -86,13 +86,19 @@ async fn fetch_page(url: &str) -> Result<PageText> {
     let http = client()?;
     let (mut text, html) = fetch(&http, url).await?;
     let mut name = shown(url);
-    let plain = url.split(['?', '#']).next().unwrap_or(url);
-    if html && !plain.ends_with(".md") {
-        let markdown = format!("{}.md", plain.trim_end_matches('/'));
+    if html && let Some(markdown) = markdown_url(url) {
         name = shown(&markdown);
         text = fetch(&http, &markdown).await?.0;
     }
     Ok(PageText { name, text })
+}
+
+/// Returns the URL of a page in Markdown. Returns `None` for such a URL itself, and for a URL without a path, because
+/// `.md` would become a part of the host.
+fn markdown_url(url: &str) -> Option<String> {
+    let plain = url.split(['?', '#']).next()?.trim_end_matches('/');
+    let has_path = reqwest::Url::parse(plain).is_ok_and(|url| url.path() != "/");
+    (has_path && !plain.ends_with(".md")).then(|| format!("{plain}.md"))
 }
 
 /// Returns a URL for reports and errors: without user information, query and fragment, which can contain secrets. A
@@ -148,6 +154,19 @@ mod tests {
             ("https://me:se?cret@h/", "the URL, which is invalid"),
         ] {
             assert_eq!(shown(url), safe);
+        }
+    }
+
+    #[test]
+    fn a_page_in_markdown_is_on_the_same_host() {
+        for (url, markdown) in [
+            ("https://docs.example/a?b#c", Some("https://docs.example/a.md")),
+            ("https://docs.example/a/", Some("https://docs.example/a.md")),
+            ("https://docs.example/a.md", None),
+            ("https://docs.example/", None),
+            ("https://docs.example", None),
+        ] {
+            assert_eq!(markdown_url(url).as_deref(), markdown, "{url}");
         }
     }
 

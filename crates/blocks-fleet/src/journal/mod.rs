@@ -122,7 +122,7 @@ pub struct Created {
 /// Describes a step that a worker records for a claimed prompt.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
-    /// The create certainly had no effect.
+    /// The create certainly had no effect. The entry of the prompt becomes the entry before the claim again.
     NotStarted,
     /// The create may have had an effect. The value is the session's id, if it was received.
     Unknown(Option<String>),
