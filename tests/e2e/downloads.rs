@@ -340,6 +340,21 @@ async fn a_save_shows_no_file_before_it_is_complete() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_file_that_appears_during_a_save_is_kept() {
+    let plan = slow_plan(Duration::from_secs(10)).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("plan.md");
+    let mut save = Box::pin(plan.save(&path));
+    let early = tokio::time::timeout(Duration::from_secs(5), &mut save).await;
+    assert!(early.is_err());
+    std::fs::write(&path, "of another program").unwrap();
+    let error = save.await.unwrap_err();
+    assert!(error.to_string().contains("plan.md"), "{error}");
+    let kept = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(kept, "of another program");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_unreadable_plan_does_not_hide_the_others() {
     let ids = json!([THREAD, "0f4f7b0c-2b4e-4a53-8a64-2d1c9e7d3c33"]);
     let session = json!({"id": SESSION, "plan_artifact_ids": ids});

@@ -38,6 +38,16 @@ async fn a_wait_polls_every_two_seconds_until_the_reply() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_wait_without_a_time_out_ends_after_an_hour() {
+    let script = after_create((0..2_000).map(|_| empty()));
+    let session = script.client().create_session(hello()).await.unwrap();
+    let start = Instant::now();
+    let error = session.first_reply().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Deadline);
+    assert_eq!(start.elapsed().as_secs(), 3600);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_empty_reply_ends_a_wait_and_a_message_does_not() {
     let intermediate = json!([{"id": SESSION, "type": "message", "message": "looking"}]);
     let script = after_create([
