@@ -74,8 +74,10 @@ pub(crate) fn sentence(text: &str) -> String {
 /// Replaces the query of each URL in a text with `<redacted>`. The query of a presigned URL contains a signature that
 /// grants access. The text may be JSON, in which a URL can have escapes, such as `\/` for `/`. So this function also
 /// removes these escapes from the whole text, including the escapes of JSON text inside a JSON string.
-pub(crate) fn without_queries(text: &str) -> String {
-    let plain = RawJson::without_escapes(text.as_bytes());
+///
+/// The escapes are removed only from a text with a query. Any other text is unchanged, because it may not be JSON.
+pub(crate) fn without_queries(original: &str) -> String {
+    let plain = RawJson::without_escapes(original.as_bytes());
     let plain = RawJson::without_nested_escapes(&plain);
     let text = String::from_utf8_lossy(&plain);
     let mut shown = String::with_capacity(text.len());
@@ -95,7 +97,10 @@ pub(crate) fn without_queries(text: &str) -> String {
         rest = after;
     }
     shown.push_str(rest);
-    shown
+    match shown == *text {
+        true => original.to_owned(),
+        false => shown,
+    }
 }
 
 /// Returns the text of a body as one line. If this line is longer than 200 characters, returns its first 200 characters
@@ -343,6 +348,7 @@ mod tests {
                 "https://x/a and https://y/b?",
             ),
             ("none", "none"),
+            (r"write `\u003f` as `\\/`", r"write `\u003f` as `\\/`"),
         ] {
             assert_eq!(without_queries(text), shown);
         }
