@@ -45,7 +45,8 @@ pub type BeforeSend = WorkFuture<'static, io::Result<()>>;
 /// Contains a prompt of a batch.
 #[derive(Clone, Debug)]
 pub struct BatchPrompt {
-    /// Id of the prompt. It must be unique in the batch. Batches that share a journal must not use it for another prompt.
+    /// Id of the prompt. It must be unique in the batch. Batches that share a journal must not use it for another
+    /// prompt.
     pub id: String,
     /// Request that creates the session.
     pub request: CreateSession,
@@ -173,7 +174,8 @@ struct Context<W> {
     failed: BTreeMap<usize, Value>,
     creates: Semaphore,
     /// The prompts for which this worker has asked the journal for a claim. A claim is requested just before a create
-    /// is sent, so a session of these prompts may exist.
+    /// is sent, so a session of these prompts may exist. Also
+    /// contains the prompts for whose existing session this worker waits.
     started: Arc<Mutex<BTreeSet<usize>>>,
     /// Becomes true when the batch is stopped.
     stop: watch::Sender<bool>,
@@ -199,9 +201,9 @@ pub struct BatchOptions {
     pub max_running: usize,
     /// Whether to send a prompt again if the journal says that its outcome is unknown.
     pub retry_unknown: bool,
-    /// Whether to send a prompt again if the journal contains a failure of the prompt when the batch is created. A create
-    /// that certainly had no effect changes no entry. If the journal contains no result for its prompt, another worker
-    /// or a later run sends the prompt again, whatever this option is.
+    /// Whether to send a prompt again if the journal contains a failure of the prompt when the batch is created. A
+    /// create that certainly had no effect changes no entry. If the journal contains no result for its prompt, another
+    /// worker or a later run sends the prompt again, whatever this option is.
     pub retry_failed: bool,
 }
 
@@ -411,8 +413,9 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
             .collect()
     }
 
-    /// Returns the journal's error, if the journal has failed. If a step of a prompt cannot be recorded, the batch first
-    /// runs this prompt to its end. Only then does this method return the error, and the batch starts no more prompts.
+    /// Returns the journal's error, if the journal has failed. If a step of a prompt cannot be recorded, the batch
+    /// first runs this prompt to its end. Only then does this method return the error, and the batch starts no more
+    /// prompts.
     pub fn failure(&self) -> Option<&str> {
         self.failure.as_deref()
     }
