@@ -69,14 +69,26 @@ fn odd() -> impl Strategy<Value = String> {
     ]
 }
 
+/// The usual value of a field, as JSON text.
+type Usual = BoxedStrategy<String>;
+
+fn usual(raw: &'static str) -> Usual {
+    Just(raw.to_owned()).boxed()
+}
+
+fn usual_text(text: &str) -> Usual {
+    Just(quoted(text)).boxed()
+}
+
 /// Generates objects in which each field is as usual, absent or unexpected. Some objects also contain an unknown
 /// field.
-fn mutated(fields: Vec<(&'static str, String)>) -> impl Strategy<Value = Fields> {
+fn mutated(fields: Vec<(&'static str, Usual)>) -> impl Strategy<Value = Fields> {
+    let odd = odd().boxed();
     let choices: Vec<_> = fields
         .into_iter()
-        .map(|(name, usual)| field(name, usual))
+        .map(|(name, usual)| field(name, usual, odd.clone()))
         .collect();
-    (choices, prop::option::of(odd())).prop_map(|(fields, unknown)| {
+    (choices, prop::option::of(odd)).prop_map(|(fields, unknown)| {
         let unknown = unknown.map(|raw| ("newer_field", raw));
         fields.into_iter().flatten().chain(unknown).collect()
     })
@@ -84,12 +96,13 @@ fn mutated(fields: Vec<(&'static str, String)>) -> impl Strategy<Value = Fields>
 
 fn field(
     name: &'static str,
-    usual: String,
+    usual: Usual,
+    odd: BoxedStrategy<String>,
 ) -> impl Strategy<Value = Option<(&'static str, String)>> {
     prop_oneof![
-        5 => Just(Some(usual)),
+        5 => usual.prop_map(Some),
         1 => Just(None),
-        4 => odd().prop_map(Some),
+        4 => odd.prop_map(Some),
     ]
     .prop_map(move |raw| raw.map(|raw| (name, raw)))
 }
@@ -98,7 +111,7 @@ fn link(href: String) -> String {
     object(&vec![("href", quoted(&href))])
 }
 
-fn links(names: &'static [&'static str]) -> impl Strategy<Value = String> {
+fn links(names: &'static [&'static str]) -> Usual {
     let thread = format!(
         "https://api.prod.blocks.team/rest/v1/sessions/{SESSION}/threads/{THREAD}/messages"
     );
@@ -108,65 +121,63 @@ fn links(names: &'static [&'static str]) -> impl Strategy<Value = String> {
         } else {
             ""
         };
-        (*name, link(format!("{thread}{query}")))
+        (*name, Just(link(format!("{thread}{query}"))).boxed())
     });
-    mutated(fields.collect()).prop_map(|fields| object(&fields))
+    mutated(fields.collect())
+        .prop_map(|fields| object(&fields))
+        .boxed()
 }
 
 const TIME: &str = "\"2026-05-02T09:30:00.000Z\"";
 
 fn session() -> impl Strategy<Value = Fields> {
-    let links = links(&["self", "messages", "thread", "final_message"]);
     let id = prop::sample::select(vec![SESSION, "s 1/x", "sess_1"]);
-    (links, id).prop_flat_map(|(links, id)| {
-        let optional = vec![
-            ("title", "\"A title\"".into()),
-            (
-                "pull_requests",
-                r#"["https://x/1",{"url":"https://x/2","status":"open"},7]"#.into(),
-            ),
-            ("source_url", "null".into()),
-            ("is_archived", "false".into()),
-            ("is_private", "true".into()),
-            ("created_at", TIME.into()),
-            ("updated_at", TIME.into()),
-            ("thread_id", quoted(THREAD)),
-            (
-                "session_html_url",
-                "\"https://blocks.team/app/w/sessions/x\"".into(),
-            ),
-            ("session_group_id", quoted(THREAD)),
-            (
-                "plan_artifact_ids",
-                format!("[{},7,\"p1\"]", quoted(THREAD)),
-            ),
-            ("_links", links),
-        ];
-        mutated(optional).prop_map(move |mut fields| {
-            fields.insert(0, ("id", quoted(id)));
-            fields
-        })
+    let plans = format!("[{},7,\"p1\"]", quoted(THREAD));
+    let optional = mutated(vec![
+        ("title", usual("\"A title\"")),
+        (
+            "pull_requests",
+            usual(r#"["https://x/1",{"url":"https://x/2","status":"open"},7]"#),
+        ),
+        ("source_url", usual("null")),
+        ("is_archived", usual("false")),
+        ("is_private", usual("true")),
+        ("created_at", usual(TIME)),
+        ("updated_at", usual(TIME)),
+        ("thread_id", usual_text(THREAD)),
+        (
+            "session_html_url",
+            usual("\"https://blocks.team/app/w/sessions/x\""),
+        ),
+        ("session_group_id", usual_text(THREAD)),
+        ("plan_artifact_ids", Just(plans).boxed()),
+        (
+            "_links",
+            links(&["self", "messages", "thread", "final_message"]),
+        ),
+    ]);
+    (optional, id).prop_map(|(mut fields, id)| {
+        fields.insert(0, ("id", quoted(id)));
+        fields
     })
 }
 
 fn message(text: &'static str) -> impl Strategy<Value = Fields> {
-    links(&["self", "thread", "final_message"]).prop_flat_map(move |links| {
-        let optional = vec![
-            ("id", quoted("0f4f7b0c-2b4e-4a53-8a64-2d1c9e7d3c33")),
-            ("chat_id", quoted(SESSION)),
-            ("chat_thread_id", quoted(THREAD)),
-            ("task_id", "\"task-1\"".into()),
-            ("role", "\"assistant\"".into()),
-            ("type", "\"final_message\"".into()),
-            ("ts", "1777714260.25".into()),
-            ("created_at", TIME.into()),
-            ("updated_at", TIME.into()),
-            ("_links", links),
-        ];
-        mutated(optional).prop_map(move |mut fields| {
-            fields.push(("message", text.to_owned()));
-            fields
-        })
+    let optional = mutated(vec![
+        ("id", usual_text("0f4f7b0c-2b4e-4a53-8a64-2d1c9e7d3c33")),
+        ("chat_id", usual_text(SESSION)),
+        ("chat_thread_id", usual_text(THREAD)),
+        ("task_id", usual("\"task-1\"")),
+        ("role", usual("\"assistant\"")),
+        ("type", usual("\"final_message\"")),
+        ("ts", usual("1777714260.25")),
+        ("created_at", usual(TIME)),
+        ("updated_at", usual(TIME)),
+        ("_links", links(&["self", "thread", "final_message"])),
+    ]);
+    optional.prop_map(move |mut fields| {
+        fields.push(("message", text.to_owned()));
+        fields
     })
 }
 
@@ -178,32 +189,34 @@ fn page() -> impl Strategy<Value = (Vec<String>, String)> {
     ];
     let items = prop::collection::vec(item, 0..4);
     let meta = mutated(vec![
-        ("total", "3".into()),
-        ("page", "1".into()),
-        ("limit", "50".into()),
-        ("total_pages", "1".into()),
+        ("total", usual("3")),
+        ("page", usual("1")),
+        ("limit", usual("50")),
+        ("total_pages", usual("1")),
     ]);
-    (items, meta, links(&["self", "new_messages"])).prop_flat_map(|(items, meta, links)| {
-        let rest = mutated(vec![("meta", object(&meta)), ("_links", links)]);
-        rest.prop_map(move |mut fields| {
-            fields.insert(0, ("items", format!("[{}]", items.join(","))));
-            (items.clone(), object(&fields))
-        })
+    let meta = meta.prop_map(|meta| object(&meta)).boxed();
+    let rest = mutated(vec![
+        ("meta", meta),
+        ("_links", links(&["self", "new_messages"])),
+    ]);
+    (items, rest).prop_map(|(items, mut fields)| {
+        fields.insert(0, ("items", format!("[{}]", items.join(","))));
+        (items, object(&fields))
     })
 }
 
 fn artifact() -> impl Strategy<Value = Fields> {
-    let optional = vec![
-        ("file_name", "\"plan.md\"".into()),
-        ("file_path", "\"plans/plan.md\"".into()),
-        ("file_size_in_kb", "1.5".into()),
-        ("mime_type", "\"text/markdown\"".into()),
-        ("kind", "\"plan\"".into()),
-        ("plan_id", "null".into()),
-        ("created_at", TIME.into()),
-        ("id", quoted(THREAD)),
-    ];
-    mutated(optional).prop_map(|mut fields| {
+    let optional = mutated(vec![
+        ("file_name", usual("\"plan.md\"")),
+        ("file_path", usual("\"plans/plan.md\"")),
+        ("file_size_in_kb", usual("1.5")),
+        ("mime_type", usual("\"text/markdown\"")),
+        ("kind", usual("\"plan\"")),
+        ("plan_id", usual("null")),
+        ("created_at", usual(TIME)),
+        ("id", usual_text(THREAD)),
+    ]);
+    optional.prop_map(|mut fields| {
         fields.push(("url", "\"https://storage.example/x?s=1\"".into()));
         fields
     })
