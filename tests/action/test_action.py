@@ -238,8 +238,9 @@ def test_an_unknown_permission_is_refused(step, mock):
     refused(step(event=event, prompt="Go.", agent="claude"), mock, "access", "could not be read")
 
 
-def test_a_name_cannot_change_the_address(step, mock, access):
-    event = {"event_name": "issues", "actor": "../collaborators/writer"}
+@pytest.mark.parametrize("name", ["../collaborators/writer", "writer/../owner", "writer?a=b", "writer[bot]/x", ""])
+def test_a_name_cannot_change_the_address(step, mock, access, name):
+    event = {"event_name": "issues", "actor": name}
     refused(step(event=event, prompt="Go.", agent="claude"), mock, "access", "no usual user")
     assert access.requests == []
 

@@ -168,6 +168,29 @@ def test_drift_and_release_check_the_same_crates():
     assert re.findall(r"-p (\S+)", checked) == published.split()
 
 
+# A part of a step, and the rights of the job's token that the step needs.
+RIGHTS = {
+    "actions/checkout@": {"contents": "read"},
+    "actions/attest-build-provenance@": {"id-token": "write", "attestations": "write"},
+    "rust-lang/crates-io-auth-action@": {"id-token": "write"},
+    "gh release create": {"contents": "write"},
+    "registry: ghcr.io": {"packages": "write"},
+    "drift-issue.sh": {"issues": "write"},
+}
+
+
+@pytest.mark.parametrize("path", [*sorted((ROOT / ".github/workflows").iterdir()), *sorted((EXAMPLES / "github").iterdir())],
+                         ids=lambda path: path.name)
+def test_each_job_has_only_the_rights_that_it_needs(path):
+    workflow = yaml.safe_load(path.read_text())
+    for name, job in workflow["jobs"].items():
+        steps = yaml.dump(job["steps"])
+        needed = [rights for part, rights in RIGHTS.items() if part in steps]
+        # The right to write includes the right to read, and is later in the alphabet.
+        expected = {right: max(rights[right] for rights in needed if right in rights) for rights in needed for right in rights}
+        assert job.get("permissions", workflow["permissions"]) == expected, name
+
+
 def test_every_version_in_the_documents_is_this_one():
     for name in ["README.md", *(str(path.relative_to(ROOT)) for path in EXAMPLES.rglob("*.yml"))]:
         named = re.findall(r"OWNER/REPOSITORY[@:]v?(\d+\.\d+\.\d+)", (ROOT / name).read_text())

@@ -97,6 +97,8 @@ async fn a_raw_request_stays_below_the_service() {
 async fn a_success_has_its_status_headers_and_request_id() {
     let response = || {
         let response = ScriptedResponse::ok(&created()).header("x-request-id", "r-1");
+        let escaped = blocks_tests::KEY.replacen('e', r"\u0065", 1);
+        let response = response.header("x-json", format!(r#"{{"key":"{escaped}"}}"#));
         response.header("x-echo", blocks_tests::KEY)
     };
     let script = Scripted::new([response()]);
@@ -105,6 +107,7 @@ async fn a_success_has_its_status_headers_and_request_id() {
     let info = session.response();
     assert_eq!((info.status(), info.request_id()), (200, Some("r-1")));
     assert_eq!(info.headers()["x-echo"], "<redacted>");
+    assert_eq!(info.headers()["x-json"], "<redacted>");
     let turn = session.follow_up(FollowUp::new("More.")).await.unwrap();
     assert_eq!(turn.response().unwrap().request_id(), Some("r-1"));
     let raw = client.request(blocks_sdk::http::Method::POST, "/rest/v1/new");

@@ -12,6 +12,7 @@ pub mod coverage;
 pub mod deviations;
 pub mod document;
 pub mod finding;
+mod limited;
 pub mod live;
 pub mod page;
 pub mod report;
@@ -21,26 +22,7 @@ pub mod shape;
 pub mod spanned;
 pub mod validate;
 
-use anyhow::{Context as _, bail};
-
-/// The largest body that is read, in bytes.
-pub(crate) const MOST_BYTES: usize = 16 << 20;
-
-/// Reads the body of a response. A larger body than [`MOST_BYTES`] is not read to its end, so that a server cannot use
-/// up the memory.
-///
-/// # Errors
-/// Fails if the body is larger than [`MOST_BYTES`], or if the connection is lost. The error contains no URL.
-pub(crate) async fn body(mut response: reqwest::Response) -> anyhow::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(reqwest::Error::without_url)? {
-        if bytes.len() + chunk.len() > MOST_BYTES {
-            bail!("the body is larger than {MOST_BYTES} bytes");
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(bytes)
-}
+use anyhow::Context as _;
 
 /// Reads a file by its path in the repository.
 ///

@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use crate::deviations::{self, Deviations};
 use crate::document::{self, Document};
 use crate::finding::CheckResult;
+use crate::limited;
 use crate::page::{self, PageText, source};
 use crate::report::{Format, Report};
 use crate::{coverage, live, sdk};
@@ -99,7 +100,7 @@ impl Drift {
         let (name, known) = match &self.deviations {
             Some(file) => {
                 let name = file.display().to_string();
-                let text = std::fs::read_to_string(file).with_context(|| name.clone())?;
+                let text = limited::text_file(file).with_context(|| name.clone())?;
                 (name, text)
             }
             None => (deviations::FILE.to_owned(), crate::read(deviations::FILE)?),

@@ -6,7 +6,7 @@
 //! cannot be compared are left out and counted. Examples are responses of other hosts, redirects and 5xx responses.
 
 use std::collections::BTreeMap;
-use std::io::{Error, ErrorKind, Read as _};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -14,7 +14,7 @@ use base64::Engine as _;
 use serde_json::{Value, json};
 
 use super::exchange::{Body, Exchange, parse_body};
-use crate::MOST_BYTES;
+use crate::limited::{self, MOST_BYTES};
 
 /// The largest file that is read, in bytes, as in `blocks mock --replay`. A HAR file contains many bodies.
 const MOST_FILE_BYTES: usize = 256 << 20;
@@ -63,7 +63,7 @@ pub fn read(path: &Path, hosts: &[String]) -> Result<Captures> {
         } else if file == path
             || file.extension().is_some_and(|e| ["json", "jsonl", "har"].iter().any(|k| e == *k))
         {
-            let bytes = read_file(&file, MOST_FILE_BYTES);
+            let bytes = limited::file(&file, MOST_FILE_BYTES);
             let too_large = bytes.as_ref().is_err_and(|e| e.kind() == ErrorKind::FileTooLarge);
             match bytes.map_err(anyhow::Error::from).and_then(|bytes| parse(&file, &bytes, hosts)) {
                 Err(error) if file == path => return Err(error.context(shown)),
@@ -81,21 +81,6 @@ pub fn read(path: &Path, hosts: &[String]) -> Result<Captures> {
         );
     }
     Ok(captures)
-}
-
-/// Reads a file of at most `most` bytes. The error for a larger file has the kind [`ErrorKind::FileTooLarge`].
-fn read_file(file: &Path, most: usize) -> std::io::Result<Vec<u8>> {
-    let file = std::fs::File::open(file)?;
-    let mut bytes = Vec::new();
-    // The length of an endless device, such as `/dev/zero`, is 0. So the read is limited too.
-    if file.metadata()?.len() <= most as u64 {
-        file.take(most as u64 + 1).read_to_end(&mut bytes)?;
-        if bytes.len() <= most {
-            return Ok(bytes);
-        }
-    }
-    let text = format!("the file is larger than {most} bytes");
-    Err(Error::new(ErrorKind::FileTooLarge, text))
 }
 
 /// Returns a text for reports that says how many entries were left out for each reason, such as `2 of another host`.
@@ -234,7 +219,7 @@ fn content_of(content: &Value, folder: &Path) -> Body {
             base64::engine::general_purpose::STANDARD.decode(clean).ok()
         }
         (Some(text), _) => Some(text.as_bytes().to_vec()),
-        (None, Some(file)) => read_file(&folder.join(file), MOST_BYTES).ok(),
+        (None, Some(file)) => limited::file(&folder.join(file), MOST_BYTES).ok(),
         (None, None) => None,
     };
     let Some(bytes) = bytes.filter(|b| !b.is_empty() && b.len() <= MOST_BYTES) else {

@@ -286,7 +286,7 @@ impl<'a> Run<'a> {
         let status = response.status().as_u16();
         let media_type =
             response.headers().get("content-type").and_then(|v| v.to_str().ok().map(str::to_owned));
-        let bytes = crate::body(response).await.with_context(|| name.clone())?;
+        let bytes = crate::limited::body(response).await.with_context(|| name.clone())?;
         Ok(Exchange {
             name: name.clone(),
             method: probe.method.to_string(),

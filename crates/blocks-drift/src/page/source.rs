@@ -1,11 +1,12 @@
 //! Reads documentation pages from files, standard input, URLs, or an index. An index, such as `llms.txt`, contains
 //! links to pages.
 
-use std::io::Read as _;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+
+use crate::limited;
 
 /// The unparsed text of a page.
 #[derive(Clone, Debug)]
@@ -30,11 +31,10 @@ pub async fn read(source: &str) -> Result<PageText> {
         return fetch_page(source).await;
     }
     if source == "-" {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).context("standard input")?;
+        let text = limited::standard_input().context("standard input")?;
         return Ok(PageText { name: "standard input".to_owned(), text });
     }
-    let text = std::fs::read_to_string(Path::new(source)).with_context(|| source.to_owned())?;
+    let text = limited::text_file(Path::new(source)).with_context(|| source.to_owned())?;
     Ok(PageText { name: source.to_owned(), text })
 }
 
@@ -135,7 +135,7 @@ async fn fetch(http: &reqwest::Client, url: &str) -> Result<(String, bool)> {
         .get("content-type")
         .and_then(|v| v.to_str().ok())
         .is_some_and(|v| v.contains("text/html"));
-    let text = crate::body(response).await.with_context(|| name.clone())?;
+    let text = limited::body(response).await.with_context(|| name.clone())?;
     Ok((String::from_utf8_lossy(&text).into_owned(), html))
 }
 

@@ -184,6 +184,24 @@ async fn a_huge_page_is_an_error() {
     assert!(error.ends_with("the body is larger than 16777216 bytes"), "{error}");
 }
 
+#[cfg(unix)]
+#[test]
+fn an_endless_file_is_an_error() {
+    let endless = "/dev/zero";
+    for (arguments, error) in [
+        (["docs", endless], "could not check: /dev/zero: the file is larger than"),
+        (["docs", "-"], "could not check: standard input: the input is larger than"),
+        (["sdk", "--deviations=/dev/zero"], "could not check: /dev/zero: the file is larger than"),
+    ] {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_blocks-drift"));
+        command.args(arguments).stdin(std::fs::File::open(endless).unwrap());
+        let ended = command.output().unwrap();
+        let shown = String::from_utf8([ended.stdout, ended.stderr].concat()).unwrap();
+        assert!(shown.contains(error), "{error}: {shown}");
+        assert_eq!(ended.status.code(), Some(2), "{shown}");
+    }
+}
+
 /// Reports escape the text of pages. Otherwise, the text could change a workflow command (a line such as
 /// `::error file=…`, from which GitHub creates an annotation), add an HTML tag, or mention a user of GitHub.
 #[test]

@@ -37,9 +37,10 @@ impl Key {
         Ok(Self(Arc::new(Zeroizing::new(key.to_owned()))))
     }
 
-    /// Returns whether `bytes` contain the key.
+    /// Returns whether `bytes` contain the key. Characters of the key may be written as escapes of JSON.
     pub fn is_in(&self, bytes: &[u8]) -> bool {
-        memmem::find(bytes, self.0.as_bytes()).is_some()
+        let is_plain = memmem::find(bytes, self.0.as_bytes()).is_some();
+        is_plain || self.without_escaped_key(bytes).is_some()
     }
 
     /// Returns the key as text, so that the caller can hash the key.
@@ -77,9 +78,9 @@ impl Key {
         // The key with escapes is replaced first. The digits of an escape can look like the start of the key.
         let scrubbed = self.without_escaped_key(&bytes);
         let bytes = scrubbed.map_or(bytes, Bytes::from);
-        let bytes = match self.is_in(&bytes) {
-            true => self.scrub_units(bytes, 1),
-            false => bytes,
+        let bytes = match memmem::find(&bytes, self.0.as_bytes()) {
+            Some(_) => replace(&bytes, self.0.as_bytes(), REDACTED.as_bytes()).into(),
+            None => bytes,
         };
         if memchr(0, &bytes).is_none() {
             return bytes;
