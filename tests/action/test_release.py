@@ -147,3 +147,17 @@ def test_an_archive_has_everything():
     assert files - pages == {
         "blocks", "LICENSE-APACHE", "LICENSE-MIT", "README.md", "CHANGELOG.md", "completions/blocks.bash", "completions/blocks.elv",
         "completions/blocks.fish", "completions/_blocks", "completions/_blocks.ps1"}
+
+
+def test_every_archive_is_attested_before_it_is_published():
+    jobs = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())["jobs"]
+    steps = [step for name in ("binaries", "page") for step in jobs[name]["steps"]]
+    uses = [(step["uses"].split("@")[0], step["with"].get("subject-path", step["with"].get("path")))
+            for step in steps if "uses" in step and "checkout" not in step["uses"]]
+    assert uses == [
+        ("actions/attest-build-provenance", "out/*"),
+        ("actions/upload-artifact", "out"),
+        ("actions/download-artifact", "out"),
+        ("actions/attest-build-provenance", "out/install.sh"),
+    ]
+    assert "gh release create" in steps[-1]["run"]
