@@ -283,8 +283,9 @@ async fn watch(setup: &Setup) -> Vec<u128> {
         }
     }
     drain(&mut watch, Duration::from_secs(5), &mut read).await;
-    // After a deletion, the watch may not find a late message until the list changes again. So this test changes the
-    // list once more.
+    // If a message is deleted, and another message is added between older messages before the next poll, the last known
+    // message can keep its position. Then the watch does not notice the change, and finds the added message only in a
+    // later regular check. So this test changes the list once more, which makes the watch search immediately.
     setup.service.change(|all| {
         let mut list = setup.list.lock().unwrap();
         // Adds one late message of each role.

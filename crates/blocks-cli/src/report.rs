@@ -199,11 +199,13 @@ pub struct ErrorReport {
     /// The service's id of the request.
     pub request_id: Option<String>,
     /// Whether the same command may succeed later, without sending a prompt twice. For `run`, `send`, and `batch`
-    /// without a journal, false once the prompt had an effect. Then `resume` is the way to continue.
+    /// without a journal, false once the prompt had an effect. Then continue with the command in the field `resume`, if
+    /// it is not null.
     pub retryable: bool,
     /// Whether a create or follow-up may have taken effect although it failed.
     pub may_have_taken_effect: bool,
-    /// The command that continues to wait for the reply. Null if the id of the session is not a UUID.
+    /// The command that continues to wait for the reply. Null if there is no reply to wait for, or if the id of the
+    /// session is unknown or not a UUID.
     pub resume: Option<String>,
 }
 

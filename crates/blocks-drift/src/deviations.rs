@@ -146,9 +146,10 @@ impl Deviations {
         Ok(Self { entries, spanned })
     }
 
-    /// Marks each finding that matches an entry as known. Also adds a finding for each stale place of an entry. A place
-    /// is stale if the checks compared the scope of the entry, but no finding matches the place. An entry about the
-    /// service is never stale, because one run sees only some of the service's responses.
+    /// Marks each finding that matches an entry as known. An entry names one or more places in the OpenAPI document.
+    /// Also adds a finding for each of these places that is stale. A place is stale if the checks compared the scope of
+    /// the entry, but no finding at this place matches the entry: the difference is gone, or is another one now. An
+    /// entry about the service is never stale, because one run sees only some of the service's responses.
     pub fn apply(&self, document: &Document, result: &mut CheckResult) {
         let mut stale = Vec::new();
         for (index, entry) in self.entries.iter().enumerate() {

@@ -32,7 +32,7 @@ impl Document {
     ///
     /// # Errors
     /// Fails if the text is not YAML or contains no `paths`, or if a path does not start with a slash. Also fails if a
-    /// reference leads to nothing, or if references form a cycle.
+    /// reference leads to nothing, or leads only to other references in a circle.
     pub fn parse(file: &str, text: &str) -> Result<Self> {
         let document = Self(Spanned::parse(file, text)?);
         let mut dangling = Vec::new();

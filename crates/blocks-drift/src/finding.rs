@@ -16,7 +16,8 @@ use strum::{Display, IntoStaticStr};
 pub enum Severity {
     /// A program that follows the OpenAPI document can fail, or loses a value that the program relies on.
     Breaking,
-    /// The other side offers or accepts more than the OpenAPI document says.
+    /// The other side offers or accepts more than the OpenAPI document says, and a program that follows the document
+    /// still works.
     Additive,
     /// The two sides differ, but no program fails.
     #[default]

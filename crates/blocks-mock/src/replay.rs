@@ -50,8 +50,9 @@ const HEADERS: [HeaderName; 4] = [
 #[derive(Clone, Default)]
 pub struct Capture {
     entries: Vec<Entry>,
-    /// The position in `entries` of each request of a HAR file whose path is not below `/rest/`, by URL. Among these
-    /// requests are the downloads. Recorded artifacts contain the URLs of the downloads.
+    /// Maps the URL of a request to the position of the request in `entries`. Contains the requests of HAR files whose
+    /// URL has a path that is not below `/rest/`, such as downloads. If a URL was recorded several times, contains the
+    /// last position. A recorded artifact contains the URL of its download.
     downloads: HashMap<String, usize>,
 }
 

@@ -115,8 +115,8 @@ impl Generator<'_> {
         match kind(schema) {
             "object" => self.object(schema, depth),
             "array" => self.array(schema, depth),
-            "integer" => json!(number(schema, 1.0) as i64),
-            "number" => json!(number(schema, 0.0)),
+            "integer" => json!(number(schema, true) as i64),
+            "number" => json!(number(schema, false)),
             "boolean" => json!(true),
             "null" => Value::Null,
             _ => {
@@ -220,34 +220,49 @@ fn kind(schema: &Value) -> &str {
     }
 }
 
-/// Returns a number within the limits of the schema: zero, if the schema allows zero. `step` is 1 for integers and 0
-/// for other numbers. With `multipleOf`, the number can be outside the limits.
-fn number(schema: &Value, step: f64) -> f64 {
+/// Returns a number that the schema allows: zero, if the schema allows zero. If no such number is found, returns a
+/// number that may be outside the limits.
+fn number(schema: &Value, is_integer: bool) -> f64 {
     let limit = |name: &str| schema[name].as_f64();
-    let below = limit("exclusiveMaximum").map(|max| max - step);
-    let most = limit("maximum").into_iter().chain(below).reduce(f64::min);
-    let above = limit("exclusiveMinimum").map(|min| match (step, most) {
-        (0.0, Some(most)) => f64::midpoint(min, most),
-        (0.0, None) => min + 1.0,
-        (step, _) => min.floor() + step,
-    });
-    let least = limit("minimum").into_iter().chain(above).reduce(f64::max);
-    let mut value = match (least, most) {
-        (Some(least), _) if least > 0.0 => least,
-        (least, Some(most)) if most < 0.0 || (most == 0.0 && step == 0.0) => match (step, least) {
-            (0.0, Some(least)) => f64::midpoint(least, most),
-            (0.0, None) => most - 1.0,
-            (_, _) => most.floor(),
-        },
-        _ => 0.0,
+    let (minimum, maximum) = (limit("minimum"), limit("maximum"));
+    let (above, below) = (limit("exclusiveMinimum"), limit("exclusiveMaximum"));
+    let least = minimum.into_iter().chain(above).reduce(f64::max);
+    let most = maximum.into_iter().chain(below).reduce(f64::min);
+    let is_allowed = |number: &f64| {
+        minimum.is_none_or(|minimum| minimum <= *number)
+            && above.is_none_or(|above| above < *number)
+            && maximum.is_none_or(|maximum| *number <= maximum)
+            && below.is_none_or(|below| *number < below)
+            && !(is_integer && number.fract() != 0.0)
     };
-    if step > 0.0 {
-        value = value.ceil();
-    }
+    let candidates = match is_integer {
+        true => [
+            least.map(f64::ceil),
+            least.map(|least| least.floor() + 1.0),
+            most.map(f64::floor),
+            most.map(|most| most.ceil() - 1.0),
+            None,
+        ],
+        false => [
+            least,
+            most,
+            least
+                .zip(most)
+                .map(|(least, most)| f64::midpoint(least, most)),
+            least.map(|least| least + 1.0),
+            most.map(|most| most - 1.0),
+        ],
+    };
+    let candidates = std::iter::once(Some(0.0)).chain(candidates).flatten();
+    let number = candidates.clone().find(is_allowed);
+    let number = number.or(least).unwrap_or_default();
     match limit("multipleOf") {
-        Some(multiple) if multiple > 0.0 && value < 0.0 => (value / multiple).floor() * multiple,
-        Some(multiple) if multiple > 0.0 => (value / multiple).ceil() * multiple,
-        _ => value,
+        Some(multiple) if multiple > 0.0 => {
+            let multiples =
+                [f64::ceil, f64::floor].map(|round| round(number / multiple) * multiple);
+            multiples.into_iter().find(is_allowed).unwrap_or(number)
+        }
+        _ => number,
     }
 }
 
@@ -329,6 +344,7 @@ mod tests {
             json!({"type": "integer", "maximum": -3, "multipleOf": 5}),
             json!({"type": "number", "exclusiveMaximum": 0}),
             json!({"minimum": 2.5}),
+            json!({"type": "number", "exclusiveMinimum": 0, "maximum": 4.5, "multipleOf": 4}),
         ] {
             let text = reply(SchemaReply::default(), 0, &[&prompt(&schema)]).unwrap();
             let validator = jsonschema::options()
@@ -338,6 +354,44 @@ mod tests {
             let value = value(&text);
             let error = validator.validate(&value).err();
             assert!(error.is_none(), "{schema}: {value}: {error:?}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_zero_or_within_its_limits() {
+        const NAMES: [&str; 4] = ["minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum"];
+        const LIMITS: [Option<f64>; 6] = [
+            None,
+            Some(-2.5),
+            Some(-1.0),
+            Some(0.0),
+            Some(0.5),
+            Some(3.0),
+        ];
+        for (combination, is_integer) in (0..6_usize.pow(4)).flat_map(|n| [(n, true), (n, false)]) {
+            let limits = [1, 6, 36, 216].map(|digit| LIMITS[combination / digit % LIMITS.len()]);
+            let is_allowed = |number: f64| {
+                limits[0].is_none_or(|limit| limit <= number)
+                    && limits[1].is_none_or(|limit| limit < number)
+                    && limits[2].is_none_or(|limit| number <= limit)
+                    && limits[3].is_none_or(|limit| number < limit)
+                    && !(is_integer && number.fract() != 0.0)
+            };
+            let named = NAMES.iter().zip(limits);
+            let schema: Map<_, _> = named
+                .filter_map(|(name, limit)| Some(((*name).to_owned(), json!(limit?))))
+                .collect();
+            let number = number(&Value::from(schema), is_integer);
+            let exists = (-32..=32).any(|eighths| is_allowed(f64::from(eighths) / 8.0));
+            assert_eq!(
+                is_allowed(number),
+                exists,
+                "{limits:?} {is_integer}: {number}"
+            );
+            assert!(
+                number == 0.0 || !is_allowed(0.0),
+                "{limits:?} {is_integer}: {number}"
+            );
         }
     }
 

@@ -108,7 +108,8 @@ pub fn operation(text: &str) -> Option<(String, String)> {
     let method = method.to_uppercase();
     let known = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
     let target = words.next().filter(|_| known.contains(&method.as_str()))?;
-    if words.next().is_some_and(|rest| !rest.starts_with("HTTP/")) {
+    let version = words.next();
+    if version.is_some_and(|version| !version.starts_with("HTTP/")) || words.next().is_some() {
         return None;
     }
     let path = match target.split_once("://") {
@@ -125,4 +126,33 @@ pub fn clean(text: &str) -> String {
         .filter(|c| !matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}'))
         .map(|c| if c == '\u{a0}' { ' ' } else { c })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::operation;
+
+    #[test]
+    fn an_operation_is_a_method_and_a_path_without_other_words() {
+        let post = Some(("POST".to_owned(), "/rest/v1/sessions".to_owned()));
+        for text in [
+            "POST /rest/v1/sessions",
+            "`post` `/rest/v1/sessions/`",
+            "openapi.json POST /rest/v1/sessions",
+            "POST https://api.blocks.team/rest/v1/sessions?a=b HTTP/1.1",
+        ] {
+            assert_eq!(operation(text), post, "{text}");
+        }
+        for text in [
+            "",
+            "POST",
+            "/rest/v1/sessions",
+            "POST sessions",
+            "POST /rest/v1/sessions creates a session",
+            "POST /rest/v1/sessions HTTP/1.1 creates a session",
+            "Send POST /rest/v1/sessions",
+        ] {
+            assert_eq!(operation(text), None, "{text}");
+        }
+    }
 }

@@ -333,9 +333,10 @@ impl History {
         let (id, step) = match event {
             Event::Starting { id, request } => {
                 let before = match self.entries.remove(&id) {
-                    // A second claim without a step between them. The run of the first claim was killed, so its create
-                    // may have had an effect.
                     Some(known) => Before::Entry(Box::new(Known {
+                        // The earlier entry can be a claim itself, if its run ended before it recorded the next step.
+                        // The create of that run may have had an effect. So the entry before the earlier claim is
+                        // forgotten, and cannot become valid again.
                         before: Before::Unclaimed,
                         ..known
                     })),

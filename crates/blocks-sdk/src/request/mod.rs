@@ -339,8 +339,8 @@ impl CreateSession {
 #[must_use = "a request does nothing until it is sent"]
 pub struct FollowUp {
     body: types::CreateMessageRequest,
-    /// Whether the caller set a profile. The request is rejected if this profile is empty: the body would omit the
-    /// profile, and the agent would work without it.
+    /// Whether the caller set a profile. The follow-up is rejected if this profile is empty. Otherwise the body would
+    /// omit the profile, and the turn would run without the profile that the caller selected.
     has_profile: bool,
     /// The schema of the expected reply.
     schema: Option<Value>,

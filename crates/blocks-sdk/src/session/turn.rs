@@ -702,7 +702,8 @@ impl WaitState {
         }
     }
 
-    /// Returns whether there are messages that this wait has not read. The reply may be among these messages.
+    /// Returns whether, according to the last poll, there may be messages that this wait has not read. The reply may be
+    /// among these messages.
     fn is_behind(&self) -> bool {
         self.follower.as_ref().is_some_and(|f| f.is_behind())
     }

@@ -56,8 +56,9 @@ pub(crate) enum TurnState {
 }
 
 impl KnownTurn {
-    /// Returns whether this turn interrupts the turn `other`: `Interrupted` if it does, `Latest` if it does not, and
-    /// `Unknown` if the order of the two turns is unknown.
+    /// Returns whether this turn interrupts the turn `other` of the same session: `Interrupted` if it does, `Latest` if
+    /// it does not, and `Unknown` if the order is unknown or this turn may not exist. Each turn has its own thread, so
+    /// two entries with the same thread are the same turn.
     fn interrupts(&self, other: &Self) -> TurnState {
         let is_same_thread = self.thread.is_some() && self.thread == other.thread;
         // Two tasks that resume the same pending reply at the same time can add its turn twice.

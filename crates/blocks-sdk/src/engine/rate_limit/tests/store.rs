@@ -120,7 +120,8 @@ async fn one_session_beside_49_polls_as_often_as_each() {
     let (many, one) = (process(&store), process(&store));
     let (many, one) = tokio::join!(polls(&many, 49), polls(&one, 1));
     let all: usize = many.iter().map(Vec::len).sum();
-    // One of the 99 slots of each window stays free for a call, so the polls of both processes together use 98 slots.
+    // The limit allows 99 requests in each window. Polls leave one of them for a request that is not a poll, such as a
+    // create. So the polls of both processes together use up to 98.
     let windows = SECOND.as_secs_f64() * 300.0 / WINDOW.as_secs_f64();
     let most = 98.0 * windows;
     assert!((all + one[0].len()) as f64 > most * 0.97, "{all}");
