@@ -30,7 +30,7 @@ Exit codes:
   5    the reply looks like a notice of failure (--fail-on-notice)
   6    the reply does not conform to the schema (--schema)
   129  ended by SIGHUP
-  130  ended by SIGINT (Ctrl-C)
+  130  ended by SIGINT (Ctrl-C) or SIGQUIT
   141  standard output was closed
   143  ended by SIGTERM";
 

@@ -20,6 +20,7 @@ use crate::record::Recorder;
 use crate::signals::{self, LastWords};
 pub use crate::signals::{Interruption, Signals};
 use crate::text;
+use crate::waiting::Waiting;
 
 /// Environment variables that CI systems set. A value such as `CI=false` counts as not set.
 const CI: [&str; 4] = ["CI", "GITHUB_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION"];
@@ -91,10 +92,10 @@ impl Host {
             // Writes go to the file descriptor itself, because `std::io::Stdout` reports success
             // even if standard output is closed.
             out: match file {
-                Some(file) => Mutex::new(Box::new(file)),
+                Some(file) => Mutex::new(Box::new(Waiting(file))),
                 None => Mutex::new(Box::new(out)),
             },
-            err: ErrorStream::new(err),
+            err: ErrorStream::new(Waiting(err)),
             variables: Variables::Process,
             time: None,
             make_client: Box::new(|store| {

@@ -27,6 +27,7 @@ mod signals;
 mod structured;
 mod text;
 mod values;
+mod waiting;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -39,6 +40,7 @@ use host::Recording;
 pub use host::{Host, Interruption, Signals};
 use output::{Output, OutputOptions};
 use report::{Status, TurnReport};
+use waiting::Waiting;
 
 /// Runs the command with the process's arguments and environment, and returns the exit code.
 pub fn main() -> ExitCode {
@@ -48,7 +50,7 @@ pub fn main() -> ExitCode {
     {
         tracing_subscriber::fmt()
             .with_max_level(tracing_subscriber::filter::LevelFilter::DEBUG)
-            .with_writer(std::io::stderr)
+            .with_writer(|| Waiting(std::io::stderr()))
             .with_target(false)
             .init();
     }
@@ -56,7 +58,13 @@ pub fn main() -> ExitCode {
         .enable_all()
         .build();
     match runtime {
-        Ok(runtime) => runtime.block_on(run(line, Host::process())).into(),
+        Ok(runtime) => {
+            let ended = runtime.block_on(async {
+                signals::survive_file_size_limit();
+                run(line, Host::process()).await
+            });
+            ended.into()
+        }
         Err(error) => {
             Host::process().write_stderr(&format!("error: cannot start the runtime: {error}\n"));
             ExitCode::FAILURE

@@ -1,4 +1,4 @@
-//! The signals that end the process: SIGINT, SIGTERM and SIGHUP.
+//! The signals that end the process: SIGINT, SIGQUIT, SIGTERM and SIGHUP.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,7 +7,7 @@ use tokio::sync::watch;
 /// The signal or event that interrupted a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interruption {
-    /// Ctrl-C, which is SIGINT.
+    /// Ctrl-C, which is SIGINT, or SIGQUIT.
     Interrupt,
     /// SIGTERM.
     Terminate,
@@ -69,6 +69,7 @@ pub(crate) fn listen(signals: Signals, last_words: LastWords) {
             let (sender, mut received) = tokio::sync::mpsc::unbounded_channel();
             for (kind, interruption) in [
                 (SignalKind::interrupt(), Interruption::Interrupt),
+                (SignalKind::quit(), Interruption::Interrupt),
                 (SignalKind::terminate(), Interruption::Terminate),
                 (SignalKind::hangup(), Interruption::HangUp),
             ] {
@@ -106,6 +107,18 @@ pub(crate) fn listen(signals: Signals, last_words: LastWords) {
     }
 }
 
+/// Lets a write fail that would make a file larger than the limit of `ulimit -f`, as on a full disk. Without this, the
+/// signal SIGXFSZ would end the process, and a reply could be lost. Must be called in a runtime.
+#[cfg(unix)]
+pub(crate) fn survive_file_size_limit() {
+    // The number of SIGXFSZ on Linux and macOS. The handler stays when the returned value is dropped.
+    const SIGXFSZ: i32 = 25;
+    let _ = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(SIGXFSZ));
+}
+
+#[cfg(not(unix))]
+pub(crate) fn survive_file_size_limit() {}
+
 /// Prints the text to standard error in a separate thread, and waits at most 1 second for this thread. The print never
 /// ends if standard error is a full pipe that no process reads, or if a blocked thread has locked standard error.
 #[cfg(unix)]
@@ -116,7 +129,7 @@ fn print_briefly(text: String) {
     const LIMIT: Duration = Duration::from_secs(1);
     let (printed, is_printed) = std::sync::mpsc::channel();
     let print = move || {
-        let _ = std::io::stderr().write_all(text.as_bytes());
+        let _ = crate::waiting::Waiting(std::io::stderr()).write_all(text.as_bytes());
         let _ = printed.send(());
     };
     if std::thread::Builder::new().spawn(print).is_ok() {

@@ -24,7 +24,7 @@ fn wait_for_session(child: &mut Child) -> (String, BufReader<std::process::Child
 #[cfg(unix)]
 #[test]
 fn each_signal_ends_a_wait_with_its_code() {
-    for (signal, code) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
+    for (signal, code) in [("-INT", 130), ("-QUIT", 130), ("-TERM", 143), ("-HUP", 129)] {
         let service = stuck();
         let mut child = spawn(service.command(&["run", "--agent", "claude", "--json", "Go."]));
         let (_, mut err) = wait_for_session(&mut child);
@@ -80,6 +80,32 @@ fn a_signal_works_while_a_write_blocks() {
         .unwrap();
     kill("-INT", &child);
     assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
+/// The parent of a command can switch its pipes to non-blocking mode. A write to a full pipe then fails instead of
+/// waiting.
+#[cfg(unix)]
+#[test]
+fn a_full_pipe_in_non_blocking_mode_loses_nothing() {
+    let agent = Script::reply("x".repeat(1 << 20)).reply_after(Duration::ZERO);
+    let service = Service::new(Mock::builder().agent(agent));
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    rustix::io::ioctl_fionbio(&writer, true).unwrap();
+    let mut command = service.command(&["run", "--agent", "claude", "Go."]);
+    let mut child = command
+        .stdout(writer)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    drop(command);
+    // The pipe is full when it contains 64 KiB. The command then tries to write more.
+    while rustix::io::ioctl_fionread(&reader).unwrap() < 1 << 16 {
+        std::thread::yield_now();
+    }
+    let mut out = String::new();
+    reader.read_to_string(&mut out).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(out.len(), (1 << 20) + 1);
 }
 
 /// The message is larger than the buffer of a pipe, and the test does not read it. So the command blocks while it
