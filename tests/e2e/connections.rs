@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use blocks_mock::{Action, Mock, Script};
 use blocks_sdk::{
-    Body, Client, ClientBuilder, Error, ErrorKind, HttpTransport, RetryPolicy, SendFuture,
-    Transport,
+    Body, Client, ClientBuilder, Error, ErrorKind, HttpTransport, RetryPolicy, SendError,
+    SendFuture, Transport,
 };
 use blocks_tests::{KEY, SESSION, THREAD, created, session_id, thread_id};
 use serde_json::json;
@@ -275,6 +275,32 @@ async fn a_time_out_while_connecting_is_never_sent() {
     // The transport of this client keeps its time-out of 10 s, and the attempt waits for it.
     let client = builder(url).build().unwrap().with_attempt_timeout(short);
     check(&create(&client).await, &parts);
+}
+
+/// A transport that needs 20 s to find out that it cannot connect.
+struct Tunnel;
+
+impl Transport for Tunnel {
+    fn send(&self, _: http::Request<Body>) -> SendFuture<'_> {
+        Box::pin(async {
+            tokio::time::sleep(Duration::from_secs(20)).await;
+            Err(SendError::never_sent("the tunnel is down"))
+        })
+    }
+
+    fn connect_timeout(&self) -> Option<Duration> {
+        Some(Duration::from_secs(20))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replaced_transport_has_time_to_connect() {
+    let short = Duration::from_millis(1);
+    let builder = builder("http://127.0.0.1:9".to_owned());
+    let client = builder.attempt_timeout(short).create_timeout(short).build();
+    let client = client.unwrap().with_transport(|_| Tunnel);
+    let error = create(&client).await;
+    assert!(!error.may_have_taken_effect(), "{error:?}");
 }
 
 /// Runs the test with this name in this file as a child process, with these environment variables.

@@ -206,6 +206,16 @@ async fn a_save_that_is_dropped_leaves_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stream_stays_at_its_end() {
+    let plan = slow_plan(Duration::ZERO).await;
+    let mut pieces = plan.stream().await.unwrap();
+    while let Some(piece) = pieces.next().await {
+        piece.unwrap();
+    }
+    assert!(pieces.next().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_download_that_stops_is_an_error_or_starts_again() {
     use futures_util::TryStreamExt;
 

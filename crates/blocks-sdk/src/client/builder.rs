@@ -398,7 +398,8 @@ impl ClientBuilder {
     /// A request counts as never sent if `poll_ready` of the tower service returns an error. A request also counts as
     /// never sent if `call` returns an error, and this error or one of its causes is a [`std::io::Error`] of the kind
     /// [`ConnectionRefused`](std::io::ErrorKind::ConnectionRefused). In both cases, the client sends a create again.
-    /// After any other error, the outcome of a create is unknown.
+    /// After any other error, the outcome of a create is unknown. It is also unknown after the time-out of an attempt,
+    /// which includes the wait for `poll_ready`: a service that limits its own concurrency should be ready sooner.
     ///
     /// ```
     /// let mock = blocks_mock::Mock::new();

@@ -141,7 +141,12 @@ impl Client {
     pub fn with_transport<T: Transport>(&self, wrap: impl Fn(Arc<dyn Transport>) -> T) -> Self {
         let mut client = self.clone();
         let mut core = Core::clone(&client.engine.core);
-        core.transport = ClientTransport::Other(Arc::new(wrap(core.transport.into())));
+        let transport = wrap(core.transport.into());
+        // A create needs enough time to connect, even if the new transport does not pass on the time-out of the current
+        // transport.
+        let timeouts = &mut client.engine.timeouts;
+        timeouts.connect = timeouts.connect.max(transport.connect_timeout());
+        core.transport = ClientTransport::Other(Arc::new(transport));
         core.downloads = Arc::new(wrap(core.downloads));
         client.engine.core = Arc::new(core);
         client

@@ -497,16 +497,22 @@ fn check_extra(extra: &JsonObject, known: &[&str]) -> Result<(), Error> {
     }
 }
 
-/// Serializes the request body. The message contains the schema of the expected reply.
+/// Serializes the request body. The message contains the schema of the expected reply. Fails if
+/// [`extra`](CreateSession::extra) was used for a field that this release supports, because the stored request would be
+/// a valid request with another value of this field.
 impl Serialize for CreateSession {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        check_extra(&self.body.extra, &FIELDS).map_err(serde::ser::Error::custom)?;
         self.clone().sent().serialize(serializer)
     }
 }
 
-/// Serializes the request body. The message contains the schema of the expected reply.
+/// Serializes the request body. The message contains the schema of the expected reply. Fails if
+/// [`extra`](FollowUp::extra) was used for a field that this release supports, because the stored request would be a
+/// valid request with another value of this field.
 impl Serialize for FollowUp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        check_extra(&self.body.extra, &FOLLOW_UP_FIELDS).map_err(serde::ser::Error::custom)?;
         let mut body = self.clone().sent();
         // The body omits an empty profile. Without the profile, the stored request would be valid.
         if self.has_profile && body.profile.is_empty() {
@@ -576,6 +582,22 @@ mod tests {
         let request = request.extra("fast", true);
         let text = serde_json::to_string(&request).unwrap();
         assert_eq!(serde_json::from_str::<FollowUp>(&text).unwrap(), request);
+    }
+
+    #[test]
+    fn a_refused_extra_field_is_not_stored() {
+        let create = CreateSession::new(Agent::claude(), "Go.").extra("message", "Stop.");
+        let follow_up = FollowUp::new("Go.").extra("message", "Stop.");
+        for error in [
+            serde_json::to_string(&create),
+            serde_json::to_string(&follow_up),
+        ] {
+            let error = error.unwrap_err().to_string();
+            assert!(
+                error.contains("`message` cannot be an extra field"),
+                "{error}"
+            );
+        }
     }
 
     #[test]

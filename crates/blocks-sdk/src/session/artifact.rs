@@ -201,7 +201,8 @@ impl Artifact {
         let mut attempts = 0;
         let (response, host) = self.open(&mut attempts).await?;
         let length = response.body().size_hint().exact();
-        let pieces = self.pieces(response, attempts, host).boxed();
+        // A `select!` may poll the stream again after its end.
+        let pieces = self.pieces(response, attempts, host).fuse().boxed();
         Ok(Download { pieces, length })
     }
 

@@ -505,7 +505,8 @@ impl Wait {
                 Err(error) => (Err(error), None),
             })
         });
-        ProgressStream(Box::pin(items))
+        // A `select!` may poll the stream again after its end.
+        ProgressStream(Box::pin(items.fuse()))
     }
 
     fn start(self) -> WaitState {

@@ -195,7 +195,12 @@ impl RateLimiter {
         if let Some((number, request)) = ask {
             let (limiter, store) = (self.clone(), Arc::clone(store));
             runtime.spawn(async move {
+                let panicked = StorePanicked {
+                    limiter: limiter.clone(),
+                    number,
+                };
                 let response = timeout(limit, store.take(&request)).await;
+                drop(panicked);
                 let response = response.unwrap_or_else(|_| {
                     let what = format!("no response within {limit:?}");
                     Err(LimitStoreError::new(what))
@@ -330,6 +335,22 @@ pub(crate) fn require_runtime() {
         "blocks-sdk needs a tokio runtime with time and I/O enabled: await its futures in \
          `#[tokio::main]`, or in `Runtime::block_on` of a runtime built with `enable_all`"
     );
+}
+
+/// Reports a failure if the store panics. Without this report, each request to the store would count as running until
+/// its time-out, and no permit would be granted.
+struct StorePanicked {
+    limiter: RateLimiter,
+    number: u64,
+}
+
+impl Drop for StorePanicked {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let error = LimitStoreError::new("the store of the shared limit panicked");
+            self.limiter.store_responded(self.number, Err(error));
+        }
+    }
 }
 
 impl Shared {

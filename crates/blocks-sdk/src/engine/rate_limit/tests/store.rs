@@ -10,11 +10,12 @@ fn process(store: &Arc<impl LimitStore + 'static>) -> Arc<RateLimiter> {
 }
 
 /// A store that counts the requests for a slot, and the slots that are given back. A test can make the requests for a
-/// slot fail, hang or end late.
+/// slot fail, panic, hang or end late.
 #[derive(Default)]
 struct Scripted {
     memory: MemoryLimitStore,
     fails: AtomicBool,
+    panics: AtomicBool,
     hangs: AtomicBool,
     delay: Mutex<Duration>,
     asked: AtomicUsize,
@@ -28,6 +29,7 @@ impl LimitStore for Scripted {
             if self.fails.load(Ordering::Relaxed) {
                 return Err(LimitStoreError::new("the store is down"));
             }
+            assert!(!self.panics.load(Ordering::Relaxed), "a lock is poisoned");
             if self.hangs.load(Ordering::Relaxed) {
                 std::future::pending::<()>().await;
             }
@@ -189,6 +191,22 @@ async fn a_store_that_fails_is_left_for_ten_seconds() {
     acquire(&limiter, Priority::Create).await;
     assert_eq!(store.asked.load(Ordering::Relaxed), 2);
     assert_eq!(limiter.status().store, LimitStoreStatus::Shared);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_panics_is_left_for_ten_seconds() {
+    let store = Arc::new(Scripted::default());
+    store.panics.store(true, Ordering::Relaxed);
+    let limiter = process(&store);
+    let start = Instant::now();
+    for _ in 0..20 {
+        acquire(&limiter, Priority::Create).await;
+    }
+    assert_eq!(
+        (start.elapsed(), store.asked.load(Ordering::Relaxed)),
+        (Duration::ZERO, 1)
+    );
+    assert_eq!(limiter.status().store, LimitStoreStatus::Failed);
 }
 
 #[tokio::test(start_paused = true)]
