@@ -1,7 +1,7 @@
 //! The commands of `blocks` and their options, as types that clap parses.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{ArgGroup, Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueEnum};
@@ -488,6 +488,36 @@ impl Args {
         Some(format!(
             "{option} works with commands that call the service"
         ))
+    }
+}
+
+impl Args {
+    /// Returns the files that the command writes, each with the option that names the file.
+    pub fn written_files(&self) -> Vec<(&'static str, PathBuf)> {
+        let (output, pending, journal) = match &self.command {
+            Command::Run(RunArgs { wait, .. }) | Command::Send(SendArgs { wait, .. }) => {
+                (wait.output.output.as_deref(), wait.pending.as_deref(), None)
+            }
+            Command::Wait(args) => (args.output.output.as_deref(), args.pending.as_deref(), None),
+            Command::Plan(PlanArgs { output, .. })
+            | Command::Artifact(ArtifactArgs { output, .. }) => (output.as_deref(), None, None),
+            Command::Batch(args) => (None, None, args.journal.as_deref()),
+            _ => (None, None, None),
+        };
+        let options = [
+            ("--output", output),
+            ("--pending", pending),
+            ("--journal", journal),
+            ("--record", self.record.as_deref()),
+        ];
+        let mut files = Vec::new();
+        for (option, path) in options {
+            // `-` means a standard stream.
+            if let Some(path) = path.filter(|path| *path != Path::new("-")) {
+                files.push((option, path.to_owned()));
+            }
+        }
+        files
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{ErrorKind, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError};
@@ -63,7 +63,8 @@ pub struct Host {
     /// more. The field is set only if standard output is a pipe or a socket.
     #[cfg_attr(not(unix), allow(dead_code))]
     watched_output: Option<File>,
-    out_is_file: bool,
+    /// The regular file that is standard output, if it is one.
+    out_file: Option<Metadata>,
     /// Whether standard output was closed before the process started, or is `/dev/null`, opened for reading and
     /// writing. The two cases cannot be distinguished.
     pub(crate) out_discards: bool,
@@ -77,13 +78,12 @@ impl Host {
         let (out, err) = (std::io::stdout(), std::io::stderr());
         let file = out_as_file();
         let kind = file.as_ref().and_then(|file| file.metadata().ok());
-        let out_is_file = kind.as_ref().is_some_and(std::fs::Metadata::is_file);
-        let watched = kind.is_some_and(|kind| is_pipe(&kind));
+        let watched = kind.as_ref().is_some_and(is_pipe);
         Self {
             input: Mutex::new(Box::new(std::io::stdin())),
             out_is_terminal: out.is_terminal(),
             err_is_terminal: err.is_terminal(),
-            out_is_file,
+            out_file: kind.filter(Metadata::is_file),
             out_discards: out_discards(),
             watched_output: file
                 .as_ref()
@@ -135,7 +135,7 @@ impl Host {
             recording: None,
             recorder: Mutex::default(),
             watched_output: None,
-            out_is_file: false,
+            out_file: None,
             out_discards: false,
             out_is_terminal: false,
             err_is_terminal: false,
@@ -306,7 +306,22 @@ impl Host {
     /// Returns whether standard output is a CI log. A CI system executes certain commands that it finds in its logs. In
     /// CI, every output except a file counts as a CI log.
     pub(crate) fn out_is_ci_log(&self) -> bool {
-        self.in_ci() && !self.out_is_file
+        self.in_ci() && self.out_file.is_none()
+    }
+
+    /// Returns whether standard output is the file at the path.
+    #[cfg(unix)]
+    pub(crate) fn out_is(&self, path: &Path) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        let id = |file: &Metadata| (file.dev(), file.ino());
+        let (out, file) = (self.out_file.as_ref(), path.metadata());
+        out.zip(file.as_ref().ok())
+            .is_some_and(|(out, file)| id(out) == id(file))
+    }
+
+    #[cfg(not(unix))]
+    pub(crate) fn out_is(&self, _: &Path) -> bool {
+        false
     }
 
     /// Returns whether a progress line on standard error can be overwritten. This needs a terminal whose `TERM` is not

@@ -30,6 +30,7 @@ mod values;
 mod waiting;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -156,14 +157,15 @@ async fn execute(args: Args, host: Host) -> u8 {
         request_timeout: args.request_timeout.map(|timeout| timeout.0),
     };
     let (unsupported, is_turn) = (args.unsupported_option(), args.command.is_turn());
+    let files = args.written_files();
     let recording = args.record.map(|path| Recording {
         path,
         texts: args.record_texts,
     });
     let output = Output::new(host.recording(recording), options);
-    if let Some(what) = unsupported {
-        let exit = Exit::usage(what);
-        return match is_turn {
+    let refused = unsupported.map(Exit::usage);
+    if let Some(exit) = refused.or_else(|| same_file(files, &output)) {
+        return match is_turn && !exit.is_reported {
             true => {
                 output.note_error(&exit);
                 refuse_turn(exit, &output)
@@ -174,6 +176,27 @@ async fn execute(args: Args, host: Host) -> u8 {
     let code = dispatch(args.command, &output).await;
     output.host().finish_recording();
     code
+}
+
+/// Returns a usage error if the command would write two outputs to one file, because one of them would be lost. Called
+/// before anything is sent. `named` are the files that the options name.
+fn same_file(mut named: Vec<(&'static str, PathBuf)>, output: &Output) -> Option<Exit> {
+    let host = output.host();
+    let variable = |name: &'static str| {
+        let path = host.var(name).filter(|_| output.is_github())?;
+        Some((name, PathBuf::from(path)))
+    };
+    named.extend(variable("GITHUB_OUTPUT"));
+    if let Some((name, _)) = named.iter().find(|(_, path)| host.out_is(path)) {
+        let what = format!("{name} and standard output are the same file; nothing was sent");
+        // The error is not printed as JSON, because it would be written to the file.
+        return Some(Exit::usage(what).reported());
+    }
+    // Standard output may be appended to the job summary, which is also only appended to.
+    named.extend(variable("GITHUB_STEP_SUMMARY"));
+    let (first, second) = files::first_same(&named)?;
+    let what = format!("{first} and {second} are the same file; nothing was sent");
+    Some(Exit::usage(what))
 }
 
 async fn dispatch(command: Command, output: &Output) -> u8 {

@@ -17,8 +17,9 @@ pub struct Prompt {
     pub request: CreateSession,
     /// The JSON Schema that the reply must conform to, from the field `schema`.
     pub schema: Option<Value>,
-    /// A hash of the line without its id. The journal, which records earlier runs, also contains a hash for each id. If
-    /// it differs from this hash, the user changed the prompt after the earlier run.
+    /// The hashes of the line's fields, without its id. `batch` adds the schema of `--schema` if the line has none. The
+    /// journal, which records earlier runs, also contains these hashes for each id. If they differ, the user changed
+    /// the prompt after the earlier run.
     pub fingerprint: Fingerprint,
 }
 

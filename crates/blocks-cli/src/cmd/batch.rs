@@ -2,7 +2,6 @@
 
 mod prompt;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,14 +85,7 @@ pub async fn batch(args: BatchArgs, output: &Output) -> Result<(), Exit> {
         stop: None,
     };
     let prompts = prompts.into_iter().zip(schemas);
-    let prompts = prompts.map(|(prompt, schema)| BatchPrompt {
-        id: prompt.id,
-        request: match schema {
-            Some(schema) => prompt.request.expect_schema(schema.as_value().clone()),
-            None => prompt.request,
-        },
-        fingerprint: prompt.fingerprint,
-    });
+    let prompts = prompts.map(|(prompt, schema)| with_schema(prompt, schema.as_deref()));
     let options = BatchOptions {
         max_running: args.max_running.map_or(usize::MAX, |n| n as usize),
         retry_unknown: args.retry_unknown,
@@ -104,8 +96,30 @@ pub async fn batch(args: BatchArgs, output: &Output) -> Result<(), Exit> {
         BatchError::Journal(error) => Exit::usage(format!("--journal: {error}")),
         changed => Exit::usage(changed.to_string()),
     })?;
-    let by = report.run(batch, args.fail_fast).await?;
-    report.end(by)
+    let printed = report.run(batch, args.fail_fast).await;
+    match printed {
+        Ok(by) => report.end(by),
+        Err(exit) => {
+            report.list_unprinted();
+            Err(exit)
+        }
+    }
+}
+
+/// Returns the prompt, whose request asks for a reply that conforms to the schema. The schema is a part of the message
+/// that is sent, so it is also a part of the fingerprint. Without it, a rerun with another `--schema` would report the
+/// recorded reply, which was checked against the earlier schema.
+fn with_schema(prompt: Prompt, schema: Option<&ReplySchema>) -> BatchPrompt {
+    let (mut request, mut fingerprint) = (prompt.request, prompt.fingerprint);
+    if let Some(schema) = schema {
+        request = request.expect_schema(schema.as_value().clone());
+        fingerprint = fingerprint.with_field("schema", schema.as_value());
+    }
+    BatchPrompt {
+        id: prompt.id,
+        request,
+        fingerprint,
+    }
 }
 
 /// Returns the schema for the reply to each prompt: the schema in the prompt's line, or else the
@@ -164,7 +178,7 @@ fn open_journal(
 
 impl<'a> Report<'a> {
     /// Prints the result of each prompt until the batch ends. Returns what interrupted the batch, a signal or a closed
-    /// standard output, or `None` if nothing did.
+    /// standard output, or `None` if nothing did. Fails if a result cannot be printed.
     async fn run(
         &mut self,
         mut batch: Batch<'a, PromptWork<'a>>,
@@ -202,23 +216,20 @@ impl<'a> Report<'a> {
             {
                 self.work.ended().remove(index);
             }
-            let printed = match item {
-                BatchItem::Known { result, .. } => self.print_known(&result),
-                BatchItem::Unknown { index, session_id } => self.print_unknown(index, session_id),
+            match item {
+                BatchItem::Known { result, .. } => self.print_known(&result)?,
+                BatchItem::Unknown { index, session_id } => {
+                    self.print_unknown(index, session_id)?
+                }
                 BatchItem::Finished { report, .. } => {
                     if fail_fast && report.exit_code != 0 {
                         self.stop
                             .get_or_insert("a prompt failed (--fail-fast)".into());
                         batch.stop();
                     }
-                    self.print(report)
+                    self.print(report)?;
                 }
-                _ => Ok(()),
-            };
-            if let Err(exit) = printed {
-                self.output.note_error(&exit);
-                self.list_running(self.work.running().values());
-                return Err(exit);
+                _ => {}
             }
         };
         self.output.clear_progress();
@@ -227,13 +238,7 @@ impl<'a> Report<'a> {
         }
         let rest = batch.not_started();
         drop(batch);
-        let mut ended = std::mem::take(&mut *self.work.ended());
-        ended.retain(|index, _| !rest.contains(index));
-        for report in ended.into_values() {
-            self.print(report)?;
-        }
-        let running = std::mem::take(&mut *self.work.running());
-        self.report_rest(running, rest, by)?;
+        self.report_rest(rest, by)?;
         Ok(by)
     }
 
@@ -277,19 +282,23 @@ impl<'a> Report<'a> {
         self.print(finished(report, Err(exit)))
     }
 
-    /// Prints one line for each prompt that has no result yet. If standard output is closed, prints only the commands
-    /// that resume the waits, to standard error.
-    fn report_rest(
-        &mut self,
-        running: BTreeMap<usize, TurnReport>,
-        rest: Vec<usize>,
-        by: Option<Interruption>,
-    ) -> Result<(), Exit> {
+    /// Prints one line for each prompt that has no line yet. If standard output is closed, prints only the commands
+    /// that resume the waits, to standard error. Each report is removed from the shared state just before it is
+    /// printed, so that `list_unprinted` finds the remaining reports after a failure.
+    fn report_rest(&mut self, rest: Vec<usize>, by: Option<Interruption>) -> Result<(), Exit> {
+        self.work.ended().retain(|index, _| !rest.contains(index));
         if by == Some(Interruption::ClosedOutput) {
-            self.list_running(running.values());
+            self.list_unprinted();
             return Ok(());
         }
-        for mut report in running.into_values() {
+        loop {
+            let next = self.work.ended().pop_first();
+            let Some((_, report)) = next else { break };
+            self.print(report)?;
+        }
+        loop {
+            let next = self.work.running().pop_first();
+            let Some((_, mut report)) = next else { break };
             let result = match by {
                 _ if report.final_message.is_some() => Ok(()),
                 Some(by) => {
@@ -315,25 +324,40 @@ impl<'a> Report<'a> {
         Ok(())
     }
 
-    fn list_running<'r>(&self, reports: impl Iterator<Item = &'r TurnReport>) {
-        for report in reports {
-            if let Some(resume) = resume_command(report) {
-                let id = report
-                    .id
-                    .as_ref()
-                    .map(ToString::to_string)
-                    .unwrap_or_default();
-                self.output
-                    .note(&format!("{id}: to keep waiting, run: {resume}"));
-            }
+    /// Lists the prompts that were started and have no printed result, because standard output cannot be written.
+    fn list_unprinted(&self) {
+        for report in self.work.ended().values() {
+            self.note_unprinted(report);
+        }
+        for report in self.work.running().values() {
+            self.note_unprinted(report);
         }
     }
 
+    /// Prints to standard error how to get the reply to a prompt whose result was not printed. Without a session,
+    /// prints the error of the prompt instead.
+    fn note_unprinted(&self, report: &TurnReport) {
+        let id = plain_id(report.id.clone());
+        let what = match (resume_command(report), &report.error) {
+            (Some(resume), _) => format!("to keep waiting, run: {resume}"),
+            (None, Some(error)) => error.message.clone(),
+            (None, None) => {
+                "the create may have had an effect; check the dashboard before you retry".to_owned()
+            }
+        };
+        self.output.note(&format!("{id}: {what}"));
+    }
+
+    /// Prints the result of a prompt. If standard output cannot be written, prints how to get the reply to standard
+    /// error.
     fn print(&mut self, report: TurnReport) -> Result<(), Exit> {
         self.tally.add(report.status);
         self.tally.notices += usize::from(report.exit_code == Code::Notice as u8);
         self.tally.mismatches += usize::from(report.exit_code == Code::ReplyMismatch as u8);
-        self.output.json(&report)?;
+        if let Err(exit) = self.output.json(&report) {
+            self.note_unprinted(&report);
+            return Err(exit);
+        }
         let ended = self.tally.ended();
         let (id, status) = (plain_id(report.id), report.status.name());
         let error = report.error.map(|error| format!(": {}", error.message));

@@ -4,7 +4,8 @@
 //! `run` and `send` write the file after the service has accepted the prompt, or may have accepted it in a session
 //! whose id was received. `run` and `send` remove the file after they have printed the reply. `blocks wait --pending`
 //! reads the file, and marks it as replied after it has printed the reply. With `--correct`, all three commands replace
-//! the file after they have sent a correction. `run` and `send` may replace a file that is marked as replied.
+//! the file after they have sent a correction. `run` and `send` may replace a file that is marked as replied. If the
+//! path is a symbolic link, all commands use the file to which the link refers, and leave the link unchanged.
 
 use std::path::Path;
 
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::exit::Exit;
-use crate::files::NewFile;
+use crate::files::{NewFile, resolve};
 use crate::host::Host;
 use crate::input;
 use crate::report::TurnReport;
@@ -64,7 +65,7 @@ impl Content {
 pub struct PendingFile(NewFile);
 
 impl PendingFile {
-    /// Creates the file under a temporary name beside `path`.
+    /// Creates the file under a temporary name beside the file that `path` names.
     ///
     /// # Errors
     /// A usage error: the file exists and is not marked as replied, or the file cannot be written.
@@ -76,8 +77,9 @@ impl PendingFile {
         if path == Path::new("-") {
             return Err(wrong("a file is needed"));
         }
-        if path.symlink_metadata().is_ok() {
-            match existing(path) {
+        let file = resolve(path);
+        if file.symlink_metadata().is_ok() {
+            match existing(&file) {
                 Some(Content { replied: true, .. }) => {}
                 Some(_) => {
                     return Err(wrong(
@@ -87,7 +89,7 @@ impl PendingFile {
                 None => return Err(wrong("the file exists")),
             }
         }
-        NewFile::create(path)
+        NewFile::create(&file)
             .map(Self)
             .map_err(|e| wrong(&e.to_string()))
     }
@@ -117,7 +119,7 @@ fn existing(path: &Path) -> Option<Content> {
 /// Replaces the pending file with a file that refers to a later prompt, such as a correction of the reply.
 pub fn replace(path: &Path, content: &Content) -> Result<(), Exit> {
     let bytes = serde_json::to_vec(content).map_err(std::io::Error::from);
-    let written = bytes.and_then(|bytes| NewFile::create(path)?.replace(&bytes));
+    let written = bytes.and_then(|bytes| NewFile::create(&resolve(path))?.replace(&bytes));
     written.map_err(|error| cannot_write(path, &error))
 }
 
@@ -130,7 +132,7 @@ fn cannot_write(path: &Path, error: &std::io::Error) -> Exit {
 pub fn mark_replied(path: &Path, content: &Content) -> std::io::Result<()> {
     let mut content = content.clone();
     content.replied = true;
-    NewFile::create(path)?.replace(&serde_json::to_vec(&content)?)
+    NewFile::create(&resolve(path))?.replace(&serde_json::to_vec(&content)?)
 }
 
 /// Reads a pending file that an earlier command wrote.

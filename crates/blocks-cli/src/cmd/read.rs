@@ -3,7 +3,9 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use blocks_sdk::{MessageType, SessionRef, ToolCall, Watch, WatchEvent, types::Message};
+use blocks_sdk::{
+    Id, MessageRole, MessageType, SessionRef, ToolCall, Watch, WatchEvent, types::Message,
+};
 use futures_util::StreamExt;
 use tokio::time::{Instant, interval_at};
 
@@ -55,10 +57,13 @@ pub async fn show(args: SessionArgs, output: &Output) -> Result<(), Exit> {
 pub async fn messages(args: MessagesArgs, output: &Output) -> Result<(), Exit> {
     let session = args.session.resolve(output.host())?;
     let session = output.client()?.session(session);
-    let mut messages = session
-        .messages()
-        .types(args.types.into_iter().map(Into::into))
-        .roles(args.roles.into_iter().map(Into::into));
+    let mut types: Vec<MessageType> = args.types.into_iter().map(Into::into).collect();
+    let mut roles: Vec<MessageRole> = args.roles.into_iter().map(Into::into).collect();
+    let added = match args.until_done {
+        true => Added::add_final_messages(&mut types, &mut roles),
+        false => Added::default(),
+    };
+    let mut messages = session.messages().types(types).roles(roles);
     if let Some(thread) = args.thread {
         messages = messages.thread_id(thread);
     }
@@ -70,23 +75,82 @@ pub async fn messages(args: MessagesArgs, output: &Output) -> Result<(), Exit> {
         let page = messages.page(page).limit(args.limit).send().await?;
         return page.messages().iter().try_for_each(|m| line(m, output));
     }
-    if args.follow {
+    // If the final message is not newer than the time of --newer-than, a watch would never receive it.
+    let thread = args.thread.map(Id::from);
+    let is_over =
+        args.until_done && args.newer_than.is_some() && has_final_message(&session, thread).await?;
+    if args.follow && !is_over {
         // With --thread, only the messages of one turn are printed, so a newer turn does not matter.
         let session = args.thread.is_none().then_some(&session);
-        return follow(messages.watch(), args.until_done, session, output).await;
+        let until_done = args.until_done.then_some(added);
+        return follow(messages.watch(), until_done, session, output).await;
     }
     let mut stream = pin!(messages.stream());
     while let Some(message) = until_closed(stream.next(), output).await? {
-        line(&message?, output)?;
+        let message = message?;
+        if !added.contains(&message) {
+            line(&message, output)?;
+        }
     }
     Ok(())
 }
 
-/// Prints messages as they arrive. A poll that fails with a temporary error does not end the command. If several polls
-/// in a row fail, only the first of them is reported.
+/// Returns whether the turn in this thread has ended. Without a thread, returns whether the newest turn of the session
+/// has ended.
+async fn has_final_message(session: &SessionRef, thread: Option<Id>) -> Result<bool, Exit> {
+    let thread = match thread {
+        Some(thread) => Some(thread),
+        None => match session.latest_turn().await {
+            Ok(turn) => turn.and_then(|turn| turn.thread_id().cloned()),
+            Err(error) if error.is_unknown_turn() => None,
+            Err(error) => return Err(error.into()),
+        },
+    };
+    let Some(thread) = thread else {
+        return Ok(false);
+    };
+    let messages = session.messages().types([MessageType::FinalMessage]);
+    let page = messages.thread_id(thread).send().await?;
+    Ok(!page.messages().is_empty())
+}
+
+/// The messages that `--until-done` reads although the user did not ask for them. The end of a turn is recognised by
+/// its final message, and `--type` and `--role` can exclude the final messages. They are then read, and not printed.
+#[derive(Clone, Copy, Default)]
+struct Added {
+    final_messages: bool,
+    assistant: bool,
+}
+
+impl Added {
+    /// Adds what is missing to the types and roles of the user, so that they include the final messages. Empty types or
+    /// roles already include them.
+    fn add_final_messages(types: &mut Vec<MessageType>, roles: &mut Vec<MessageRole>) -> Self {
+        let added = Self {
+            final_messages: !types.is_empty() && !types.contains(&MessageType::FinalMessage),
+            assistant: !roles.is_empty() && !roles.contains(&MessageRole::Assistant),
+        };
+        if added.final_messages {
+            types.push(MessageType::FinalMessage);
+        }
+        if added.assistant {
+            roles.push(MessageRole::Assistant);
+        }
+        added
+    }
+
+    fn contains(self, message: &Message) -> bool {
+        self.final_messages && message.type_ == Some(MessageType::FinalMessage)
+            || self.assistant && message.role == Some(MessageRole::Assistant)
+    }
+}
+
+/// Prints messages as they arrive. With `until_done`, ends after the final message of the newest turn, and does not
+/// print the messages that the user did not ask for. A poll that fails with a temporary error does not end the command.
+/// If several polls in a row fail, only the first of them is reported.
 async fn follow(
     mut watch: Watch,
-    until_done: bool,
+    until_done: Option<Added>,
     session: Option<&SessionRef>,
     output: &Output,
 ) -> Result<(), Exit> {
@@ -107,9 +171,11 @@ async fn follow(
         };
         match event? {
             WatchEvent::Message(message) => {
-                minutes.reset();
-                line(&message, output)?;
-                if until_done
+                if until_done.is_none_or(|added| !added.contains(&message)) {
+                    minutes.reset();
+                    line(&message, output)?;
+                }
+                if until_done.is_some()
                     && message.type_ == Some(MessageType::FinalMessage)
                     && is_newest(&message, session, output).await?
                 {

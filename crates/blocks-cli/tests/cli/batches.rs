@@ -379,6 +379,48 @@ async fn a_full_output_lists_the_sessions() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_full_output_lists_the_lost_reply_first() {
+    let agent = |turn: &blocks_mock::TurnInfo| match turn.message.as_str() {
+        "fast" => Script::reply("Done.").reply_after(Duration::from_secs(1)),
+        _ => Script::no_reply(),
+    };
+    let mock = Mock::builder().agent_fn(agent).build();
+    let input = prompt("p0", "slow") + &prompt("p1", "fast") + &prompt("p2", "slow");
+    let test = Test::new(&mock, "batch -")
+        .input(input)
+        .out(Stream::failing(28));
+    let ended = test.run().await;
+    assert_eq!(ended.code, 1, "{ended:?}");
+    let resume = |line: &str| {
+        let (id, command) = line.split_once(": to keep waiting, run: ")?;
+        let is_known = mock
+            .sessions()
+            .iter()
+            .any(|session| command.starts_with(&format!("blocks wait {session} --thread ")));
+        assert!(is_known, "{line}");
+        Some(id.to_owned())
+    };
+    let ids: Vec<String> = ended.err.lines().filter_map(resume).collect();
+    assert_eq!(ids, ["p1", "p0", "p2"], "{ended:?}");
+    let errors = ended.err.matches("cannot write standard output");
+    assert_eq!(errors.count(), 1, "{ended:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_output_hides_no_unknown_outcome() {
+    let mock = replying();
+    let fault = Fault::status_after_effect(503);
+    mock.inject(Operation::CreateSession, Frequency::ONCE, fault);
+    let test = Test::new(&mock, "batch -")
+        .input(prompts(1))
+        .out(Stream::failing(28));
+    let ended = test.run().await;
+    assert_eq!(ended.code, 1, "{ended:?}");
+    let is_named = ended.err.lines().any(|line| line.starts_with("p0: "));
+    assert!(is_named, "{ended:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_second_run_may_not_share_the_journal() {
     let mock = replying();
     let folder = Folder::new("locked");

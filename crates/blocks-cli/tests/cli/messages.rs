@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use blocks_mock::{Fault, Frequency, Mock, Operation, Script, TurnInfo};
+use blocks_mock::{Action, Fault, Frequency, Mock, Operation, Script, TurnInfo};
 
 use crate::ends::{replying, session, valid};
 use crate::in_process::{REQUEST_ID, Stream, Test};
@@ -270,6 +270,46 @@ async fn until_done_waits_for_the_newest_turn() {
         assert_eq!(ended.code, 0, "{ended:?}");
         let end = format!("assistant: {last}\n");
         assert!(ended.out.ends_with(&end), "{options}: {ended:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn until_done_ends_at_a_message_that_is_not_printed() {
+    let tool = Action::ToolCall {
+        name: "bash".into(),
+        input: serde_json::json!({}),
+    };
+    let script = Script::reply("Done.").reply_after(Duration::from_secs(30));
+    let mock = Mock::builder()
+        .agent(script.step(Duration::from_secs(10), tool))
+        .build();
+    let session = session(&mock).await;
+    for (options, field, value) in [
+        ("--type message", "type", "message"),
+        ("--type tool_call", "type", "tool_call"),
+        ("--role user", "role", "user"),
+        ("--role user --type message", "role", "user"),
+        ("--role assistant --type tool_call", "type", "tool_call"),
+    ] {
+        let line = format!("messages {session} --json --follow --until-done {options}");
+        let run = Test::new(&mock, &line).run();
+        let ended = tokio::time::timeout(Duration::from_secs(600), run).await;
+        let ended = ended.expect("the command ends");
+        assert_eq!(ended.code, 0, "{options}: {ended:?}");
+        let lines = ended.lines();
+        assert!(!lines.is_empty(), "{options}");
+        for line in lines {
+            assert_eq!(line[field], value, "{options}: {line}");
+        }
+    }
+    // The final message of a turn that has ended can be older than the time of --newer-than.
+    let thread = mock.threads(mock.sessions()[0])[0];
+    for options in [String::new(), format!(" --type message --thread {thread}")] {
+        let line = format!("messages {session} --follow --until-done --newer-than 9e9{options}");
+        let run = Test::new(&mock, &line).run();
+        let ended = tokio::time::timeout(Duration::from_secs(600), run).await;
+        let ended = ended.expect("the command ends");
+        assert_eq!((ended.code, ended.out.as_str()), (0, ""), "{ended:?}");
     }
 }
 

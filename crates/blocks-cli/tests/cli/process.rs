@@ -192,6 +192,38 @@ fn an_output_that_cannot_be_written_is_a_failure() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_file_of_an_option_is_not_standard_output() {
+    let service = Service::new(Mock::builder());
+    let folder = Folder::new("option-output");
+    let (prompts, file) = (folder.file("prompts"), folder.file("file"));
+    let link = folder.file("link");
+    let line = r#"{"id": "a", "agent_name": "claude", "message": "x"}"#;
+    std::fs::write(&prompts, line).unwrap();
+    std::fs::write(&file, "").unwrap();
+    std::os::unix::fs::symlink("file", &link).unwrap();
+    for (arguments, option) in [
+        (vec!["batch", &prompts, "--journal", &file], "--journal"),
+        (
+            vec!["--json", "batch", &prompts, "--journal", &link],
+            "--journal",
+        ),
+        (vec!["--json", "wait", "--pending", &link], "--pending"),
+    ] {
+        let mut command = service.command(&arguments);
+        let out = std::fs::OpenOptions::new().append(true).open(&file);
+        command.stdout(out.unwrap());
+        let ended = Ended::of(command.output().unwrap());
+        assert_eq!(ended.code, Some(2), "{arguments:?}: {ended:?}");
+        let expected =
+            format!("error: {option} and standard output are the same file; nothing was sent\n");
+        assert_eq!(ended.err, expected, "{arguments:?}");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "", "{arguments:?}");
+    }
+    assert_eq!(service.mock.request_count(), 0);
+}
+
 /// Runs a shell script with the environment variables that `Service::command` sets.
 #[cfg(unix)]
 fn in_shell(service: &Service, script: &str) -> Ended {

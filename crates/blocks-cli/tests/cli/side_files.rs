@@ -161,6 +161,120 @@ async fn a_pending_file_lives_until_its_reply_is_printed() {
 
 #[cfg(unix)]
 #[tokio::test(start_paused = true)]
+async fn one_file_has_one_purpose() {
+    let folder = Folder::new("one-purpose");
+    let (file, link) = (folder.file("file"), folder.file("link"));
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    let other = format!("{}/./file", folder.path().display());
+    let id = "5f0c7a52-3a1e-4a53-9d5e-0d4f5b9b8a11";
+    let mock = replying("Done.");
+    for same in [&file, &link, &other] {
+        for (line, names) in [
+            (
+                format!("run --agent claude --pending {same} --output {file} hello"),
+                "--output and --pending",
+            ),
+            (
+                format!("run --agent claude --output {file} --record {same} hello"),
+                "--output and --record",
+            ),
+            (
+                format!("send {id} --pending {file} --record {same} hello"),
+                "--pending and --record",
+            ),
+            (
+                format!("wait --pending {same} --output {file}"),
+                "--output and --pending",
+            ),
+            (
+                format!("plan {id} --output {file} --record {same}"),
+                "--output and --record",
+            ),
+            (
+                format!("batch - --journal {file} --record {same}"),
+                "--journal and --record",
+            ),
+        ] {
+            let ended = Test::new(&mock, &line).input("{}").run().await;
+            assert_eq!(
+                (ended.code, mock.request_count()),
+                (2, 0),
+                "{line}: {ended:?}"
+            );
+            let expected = format!("error: {names} are the same file; nothing was sent\n");
+            assert_eq!(ended.err, expected, "{line}");
+        }
+    }
+    let names = std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(names, 1, "only the link exists");
+    for (variable, line) in [
+        (
+            "GITHUB_OUTPUT",
+            format!("wait {id} --github-output --output {file}"),
+        ),
+        (
+            "GITHUB_STEP_SUMMARY",
+            format!("run --agent claude --github-output --pending {file} hello"),
+        ),
+    ] {
+        let test = Test::new(&mock, &line)
+            .variable("GITHUB_OUTPUT", folder.file("outputs"))
+            .variable(variable, &link);
+        let ended = test.run().await;
+        assert_eq!(
+            (ended.code, mock.request_count()),
+            (2, 0),
+            "{line}: {ended:?}"
+        );
+        let expected = format!("and {variable} are the same file");
+        assert!(ended.err.contains(&expected), "{line}: {ended:?}");
+        let _ = std::fs::remove_file(&file);
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test(start_paused = true)]
+async fn a_link_to_a_pending_file_stays_a_link() {
+    let folder = Folder::new("pending-link");
+    let (file, link) = (folder.file("pending"), folder.file("link"));
+    std::os::unix::fs::symlink("pending", &link).unwrap();
+    let mock = replying("Done.");
+    let run = |path: &str| format!("run --agent claude --no-wait --pending {path} hello");
+    let content = || std::fs::read_to_string(&file).unwrap();
+    for path in [&file, &link, &link] {
+        let sent = Test::new(&mock, &run(path)).run().await;
+        assert_eq!(sent.code, 0, "{sent:?}");
+        assert!(!content().contains("replied"), "{}", content());
+        let second = Test::new(&mock, &run(&link)).run().await;
+        assert_eq!(second.code, 2, "{second:?}");
+        let waited = Test::new(&mock, &format!("wait --pending {link}"))
+            .run()
+            .await;
+        assert_eq!(
+            (waited.code, waited.out.as_str()),
+            (0, "Done.\n"),
+            "{waited:?}"
+        );
+        assert!(content().contains("replied"), "{}", content());
+        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+    }
+    // A run that waits removes the file, and a later run creates the file again.
+    for _ in 1..=2 {
+        let line = format!("run --agent claude --pending {link} hello");
+        let ended = Test::new(&mock, &line).run().await;
+        assert_eq!(
+            (ended.code, ended.out.as_str()),
+            (0, "Done.\n"),
+            "{ended:?}"
+        );
+        assert!(!std::path::Path::new(&file).exists(), "nothing is pending");
+        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+    }
+    assert_eq!(mock.session_count(), 5);
+}
+
+#[cfg(unix)]
+#[tokio::test(start_paused = true)]
 async fn a_file_that_appears_during_the_create_is_kept() {
     let folder = Folder::new("appears");
     let file = folder.file("file");

@@ -347,6 +347,51 @@ async fn batch_validates_replies_by_their_schemas() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_batch_with_another_schema_needs_new_ids() {
+    let folder = Folder::new("other-schema");
+    let object = folder.file("object.json");
+    let (same, array) = (folder.file("same.json"), folder.file("array.json"));
+    std::fs::write(&object, r#"{"type": "object", "title": "A"}"#).unwrap();
+    std::fs::write(&same, r#"{"title":"A","type":"object"}"#).unwrap();
+    std::fs::write(&array, r#"{"type": "array"}"#).unwrap();
+    let input = r#"{"id": "a", "agent_name": "claude", "message": "one"}"#;
+    let own =
+        r#"{"id": "a", "agent_name": "claude", "message": "one", "schema": {"type": "array"}}"#;
+    let with = |schema: &str| format!("--schema {schema}");
+    let none = String::new();
+    for (first, rerun, rerun_input, code) in [
+        (with(&object), with(&array), input, 2),
+        (with(&object), none.clone(), input, 2),
+        (with(&object), with(&object), own, 2),
+        (none.clone(), with(&object), input, 2),
+        (none.clone(), with(&array), input, 2),
+        (with(&object), with(&same), input, 0),
+        (none.clone(), none.clone(), input, 0),
+    ] {
+        let mock = Mock::builder().reply("{\"a\": 1}").build();
+        let journal = folder.file("journal");
+        let line = |schema: &str, option: &str| {
+            let line = format!("batch - --journal {journal} {schema} {option}");
+            line.split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        let sent = Test::new(&mock, &line(&first, "")).input(input).run().await;
+        assert_eq!(sent.code, 0, "{sent:?}");
+        let before = mock.request_count();
+        for option in ["", "--retry-failed"] {
+            let line = line(&rerun, option);
+            let ended = Test::new(&mock, &line).input(rerun_input).run().await;
+            assert_eq!(ended.code, code, "{first} {line}: {ended:?}");
+            let is_refused = ended
+                .err
+                .contains("prompt a: schema differs from the request");
+            assert_eq!(is_refused, code == 2, "{first} {line}: {ended:?}");
+        }
+        assert_eq!(mock.request_count(), before, "nothing is sent");
+        std::fs::remove_file(journal).unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn batch_refuses_an_invalid_schema_of_a_line() {
     let mock = Mock::new();
     let line =

@@ -35,6 +35,22 @@ impl Fingerprint {
         )
     }
 
+    /// Adds a field that is not in the JSON of the request, or replaces the hash of a field.
+    ///
+    /// ```
+    /// use blocks_fleet::Fingerprint;
+    /// use serde_json::json;
+    ///
+    /// let line = json!({"message": "Go.", "schema": true});
+    /// let shared = Fingerprint::new(&json!({"message": "Go."})).with_field("schema", &json!(true));
+    /// assert_eq!(shared, Fingerprint::new(&line));
+    /// ```
+    #[must_use]
+    pub fn with_field(mut self, name: &str, value: &Value) -> Self {
+        self.0.insert(name.to_owned(), hash(value));
+        self
+    }
+
     /// Returns the names of the fields that differ, in alphabetical order.
     pub fn changes(&self, other: &Self) -> Vec<String> {
         let names = self.0.keys().chain(other.0.keys());
