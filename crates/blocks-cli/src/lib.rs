@@ -36,6 +36,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::{Args, Command, Unparsed};
+use cmd::wait::showing;
 use exit::{Code, Exit};
 use host::Recording;
 pub use host::{Host, Interruption, Signals};
@@ -216,12 +217,21 @@ async fn dispatch(command: Command, output: &Output) -> u8 {
 /// Runs a command that sends no prompt. If a signal arrives, the caller drops this future at the `await` that it has
 /// reached. This is safe, because the command sent no prompt whose outcome could become unknown.
 async fn read(command: Command, output: &Output) -> Result<(), Exit> {
+    const READING: &str = "reading the session";
     match command {
-        Command::Show(args) => cmd::read::show(args, output).await,
-        Command::Messages(args) => cmd::read::messages(args, output).await,
-        Command::Transcript(args) => cmd::read::transcript(args, output).await,
-        Command::Plan(args) => cmd::download::plan(args, output).await,
-        Command::Artifact(args) => cmd::download::artifact(args, output).await,
+        Command::Show(args) => showing(output, READING, cmd::read::show(args, output)).await,
+        // With `--follow`, the command itself prints a line each minute.
+        Command::Messages(args) if args.follow => cmd::read::messages(args, output).await,
+        Command::Messages(args) => {
+            showing(output, READING, cmd::read::messages(args, output)).await
+        }
+        Command::Transcript(args) => {
+            showing(output, READING, cmd::read::transcript(args, output)).await
+        }
+        Command::Plan(args) => showing(output, READING, cmd::download::plan(args, output)).await,
+        Command::Artifact(args) => {
+            showing(output, READING, cmd::download::artifact(args, output)).await
+        }
         Command::List => cmd::sessions::list(output),
         Command::Forget(args) => cmd::sessions::forget(args, output).await,
         Command::Check => cmd::check::check(output).await,

@@ -82,6 +82,12 @@ impl Output {
         Ok(client.with_attempt_timeout(timeout))
     }
 
+    /// Returns the remaining time of the rate limiter's pause, for example after a 429. Returns `None` if there is no
+    /// pause or no client.
+    pub fn rate_limit_pause(&self) -> Option<Duration> {
+        self.client().ok()?.rate_limit_status().paused_for
+    }
+
     /// Returns the location of the store for the shared rate limit.
     pub fn limit_location(&self) -> Result<LimitLocation, Exit> {
         limit::location(self.options.no_shared_limit, &self.host)

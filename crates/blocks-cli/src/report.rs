@@ -204,8 +204,9 @@ pub struct ErrorReport {
     pub retryable: bool,
     /// Whether a create or follow-up may have taken effect although it failed.
     pub may_have_taken_effect: bool,
-    /// The command that continues to wait for the reply. Null if there is no reply to wait for, or if the id of the
-    /// session is unknown or not a UUID.
+    /// The command that continues to wait for the reply. Null if there is no reply to wait for, if the id of the
+    /// session is unknown or not a UUID, or if it is unknown whether the service accepted a follow-up. Such a command
+    /// could return the reply to an older prompt.
     pub resume: Option<String>,
 }
 

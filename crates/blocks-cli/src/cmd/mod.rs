@@ -11,4 +11,4 @@ mod pending;
 pub mod read;
 pub mod sessions;
 pub mod turn;
-mod wait;
+pub mod wait;

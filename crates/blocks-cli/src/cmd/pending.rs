@@ -9,7 +9,7 @@
 
 use std::path::Path;
 
-use blocks_sdk::Pending;
+use blocks_sdk::{Id, Pending};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -27,6 +27,12 @@ pub struct Content {
     /// Id of the prompt's thread, which contains the messages of the turn. `None` if the service named no thread.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread_id: Option<String>,
+    /// Id of the thread of the prompt that was the newest before a follow-up was sent. Only set if the outcome of the
+    /// follow-up is unknown. If this thread is still the newest, the service has not accepted the follow-up, and the
+    /// reply in this thread is the reply to the older prompt. A hash of the follow-up would not show this, because a
+    /// nightly job sends the same text each time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_thread_id: Option<String>,
     /// Link to the reply. Without a link, the file refers to the session's newest prompt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub final_message: Option<String>,
@@ -36,8 +42,13 @@ pub struct Content {
 }
 
 impl Content {
-    /// Describes a prompt that was sent. Returns `None` if the report contains no session id.
-    pub fn new(report: &TurnReport, pending: Option<&Pending>) -> Option<Self> {
+    /// Describes a prompt that was sent. `previous` is the thread for `previous_thread_id`. Returns `None` if the
+    /// report contains no session id.
+    pub fn new(
+        report: &TurnReport,
+        pending: Option<&Pending>,
+        previous: Option<&Id>,
+    ) -> Option<Self> {
         let stored = pending.and_then(|pending| serde_json::to_value(pending).ok());
         let link = stored
             .as_ref()
@@ -45,6 +56,7 @@ impl Content {
         Some(Self {
             session_id: report.session_id.clone()?,
             thread_id: report.thread_id.clone(),
+            previous_thread_id: previous.map(ToString::to_string),
             final_message: link.map(str::to_owned),
             replied: false,
         })

@@ -5,14 +5,16 @@ mod schema;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use blocks_sdk::{Client, CreateSession, FollowUp, Id, Pending, Reply, Turn};
-use tokio::time::{Instant, timeout};
+use blocks_sdk::{CreateSession, Error, FollowUp, Id, Pending, Reply, SessionRef, Turn};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::agent::agent;
 use super::latest::latest;
 use super::pending::{self, Content, PendingFile};
 use super::sessions::choose;
-use super::wait::{Watcher, describe, identify, read_pull_requests, resume_command};
+use super::wait::{
+    Watcher, check_command, describe, identify, read_pull_requests, resume_command, showing,
+};
 use crate::args::{
     FollowOptions, PromptArgs, ReplyOptions, RunArgs, SendArgs, WaitArgs, WaitOptions,
 };
@@ -58,6 +60,12 @@ struct Job<'a> {
     /// Whether the reply to a correction is still missing. The correction was sent, or the outcome of sending it is
     /// unknown.
     is_correcting: bool,
+    /// Whether it is unknown if the service has accepted a follow-up or a correction. The session's newest prompt may
+    /// then be an older prompt, so `blocks wait SESSION` could return the reply to that older prompt.
+    is_follow_up_unknown: bool,
+    /// The thread of the session's newest prompt before the follow-up whose outcome is unknown. Stays `None` without
+    /// `--pending`.
+    previous_thread: Option<Id>,
 }
 
 enum Settle {
@@ -121,6 +129,8 @@ impl<'a> Job<'a> {
             schema: None,
             corrections: 0,
             is_correcting: false,
+            is_follow_up_unknown: false,
+            previous_thread: None,
         }
     }
 
@@ -150,14 +160,7 @@ impl<'a> Job<'a> {
         self.open_register(&args.wait)?;
         self.open_reply_file(args.wait.output.output.as_deref())?;
         let file = self.pending_file(&args.wait)?;
-        let sent = output
-            .host()
-            .interruptible(client.create_session(request))
-            .await;
-        let session = match sent
-            .map_err(interrupted_create)
-            .and_then(|r| r.map_err(Exit::from))
-        {
+        let session = match self.sent(client.create_session(request)).await {
             Ok(session) => session,
             Err(exit) => return Err(self.not_created(exit, file).await),
         };
@@ -196,14 +199,7 @@ impl<'a> Job<'a> {
         self.open_reply_file(args.wait.output.output.as_deref())?;
         let file = self.pending_file(&args.wait)?;
         self.report.session_id = Some(session.id().to_string());
-        let sent = output
-            .host()
-            .interruptible(session.follow_up(request))
-            .await;
-        match sent
-            .map_err(interrupted_create)
-            .and_then(|r| r.map_err(Exit::from))
-        {
+        match self.follow_up(&session, request, file.is_some()).await {
             Ok(turn) => self.follow(&turn, file, &args.wait).await,
             Err(exit) => Err(self.not_created(exit, file).await),
         }
@@ -229,27 +225,33 @@ impl<'a> Job<'a> {
             })?,
             (None, session) => choose(session, args.last, output.host())?,
         };
+        // With `--pending -`, the content was read from standard input, so there is no file to mark as replied.
+        let file = args.pending.filter(|path| path != Path::new("-"));
+        if let (Some(path), Some(content)) = (file, &content) {
+            self.settle = Some(Settle::MarkReplied(path, content.clone()));
+        }
         let stored = content
             .as_ref()
             .and_then(|content| content.pending().ok().flatten());
-        let start = tokio::time::Instant::now();
+        let previous = content
+            .as_ref()
+            .and_then(|content| content.previous_thread_id.as_deref());
+        let start = Instant::now();
         self.is_sent = true;
+        self.is_follow_up_unknown = previous.is_some();
         let pending = match (stored, args.thread) {
             (Some(pending), _) => pending,
             (None, Some(thread)) => Pending::new(session, thread),
             (None, None) => {
                 self.report.session_id = Some(session.to_string());
-                self.find_latest(&client, session, limit).await?
+                let session = client.session(session);
+                self.find_latest(&session, limit, previous).await?
             }
         };
+        self.is_follow_up_unknown = false;
         identify(&pending, &mut self.report);
         output.report_started(&self.report);
         self.ids_are_written = true;
-        // With `--pending -`, the content was read from standard input, so there is no file to mark as replied.
-        let file = args.pending.filter(|path| path != Path::new("-"));
-        if let (Some(path), Some(content)) = (file, content) {
-            self.settle = Some(Settle::MarkReplied(path, content));
-        }
         // `left` is the part of the time limit that remains after the search for the prompt. If it is zero,
         // `await_reply` polls once.
         let left = limit.saturating_sub(start.elapsed());
@@ -260,23 +262,93 @@ impl<'a> Job<'a> {
 
     /// Finds the newest prompt of the session. The search takes at most the time of `--timeout`, or 10 seconds if
     /// `--timeout` is zero.
+    ///
+    /// `previous` is the thread of the prompt before a follow-up whose outcome is unknown. As long as this thread is
+    /// the newest, the search continues for at most a minute, because the service may still be processing the
+    /// follow-up. With a `--timeout` of zero, the search does not continue.
     async fn find_latest(
         &self,
-        client: &Client,
-        session: Id,
+        session: &SessionRef,
         limit: Duration,
+        previous: Option<&str>,
     ) -> Result<Pending, Exit> {
         const SHORTEST: Duration = Duration::from_secs(10);
-        let session = client.session(session);
+        const LONGEST_SEARCH: Duration = Duration::from_secs(60);
+        const PAUSE: Duration = Duration::from_secs(5);
+        let host = self.output.host();
+        let start = Instant::now();
         let bound = if limit.is_zero() { SHORTEST } else { limit };
-        let read = timeout(bound, latest(&session));
-        match self.output.host().interruptible(read).await? {
-            Ok(found) => found,
-            Err(_) => {
+        loop {
+            let left = bound.saturating_sub(start.elapsed());
+            let read = timeout(left, latest(session));
+            let read = showing(self.output, "reading the newest prompt", read);
+            let Ok(found) = host.interruptible(read).await? else {
                 let bound = humantime::format_duration(bound);
                 let message = format!("cannot find the newest prompt: no response within {bound}");
                 let mut exit = Exit::new(Code::StillRunning, "timed_out", message);
                 exit.error.retryable = true;
+                return Err(exit);
+            };
+            let found = found?;
+            if previous.is_none() || found.thread_id().map(Id::as_str) != previous {
+                return Ok(found);
+            }
+            if start.elapsed() + PAUSE >= limit.min(LONGEST_SEARCH) {
+                return Err(not_accepted_yet(session.id()));
+            }
+            host.interruptible(sleep(PAUSE)).await?;
+        }
+    }
+
+    /// Waits for the response to a request that sends a prompt.
+    async fn sent<T>(&self, request: impl Future<Output = Result<T, Error>>) -> Result<T, Exit> {
+        let request = showing(self.output, "sending the prompt", request);
+        let sent = self.output.host().interruptible(request).await;
+        sent.map_err(interrupted_create)
+            .and_then(|sent| sent.map_err(Exit::from))
+    }
+
+    /// Sends a follow-up. If there is a pending file, the session's newest prompt is read first. So `blocks wait
+    /// --pending` can recognize this older prompt if the outcome of the follow-up is unknown.
+    async fn follow_up(
+        &mut self,
+        session: &SessionRef,
+        request: FollowUp,
+        has_pending_file: bool,
+    ) -> Result<Turn, Exit> {
+        let previous = match has_pending_file {
+            true => self.newest_thread(session).await?,
+            false => None,
+        };
+        let sent = self.sent(session.follow_up(request)).await;
+        if let Err(exit) = &sent
+            && exit.error.may_have_taken_effect
+        {
+            self.is_follow_up_unknown = true;
+            self.previous_thread = previous;
+        }
+        sent
+    }
+
+    /// Returns the thread of the session's newest prompt. Returns `None` if the session has no prompt, or if its newest
+    /// prompt is unknown. If it is unknown, a later search fails too, unless the session gets a newer prompt. So the
+    /// search does not find an older prompt.
+    async fn newest_thread(&self, session: &SessionRef) -> Result<Option<Id>, Exit> {
+        let read = showing(
+            self.output,
+            "reading the newest prompt",
+            session.latest_turn(),
+        );
+        match self.output.host().interruptible(read).await? {
+            Ok(turn) => Ok(turn.and_then(|turn| turn.thread_id().cloned())),
+            Err(error) if error.is_unknown_turn() => Ok(None),
+            Err(error) => {
+                let mut exit = Exit::from(error);
+                let cause = &exit.error.message;
+                let message = format!(
+                    "cannot read the newest prompt before the next prompt, so nothing was sent: {cause}"
+                );
+                exit.error.message = message;
                 Err(exit)
             }
         }
@@ -357,7 +429,8 @@ impl<'a> Job<'a> {
     /// not replace or remove it later.
     fn keep(&mut self, file: Option<PendingFile>, pending: Option<&Pending>) {
         let Some(file) = file else { return };
-        let Some(content) = Content::new(&self.report, pending) else {
+        let previous = self.previous_thread.as_ref();
+        let Some(content) = Content::new(&self.report, pending, previous) else {
             return;
         };
         let path = file.path().to_owned();
@@ -576,20 +649,45 @@ impl<'a> Job<'a> {
         exit.error.retryable &= !self.has_sent;
         let may_be_sent = self.is_sent || exit.code == Code::OutcomeUnknown;
         if may_be_sent && !replied {
-            exit.error.resume = resume_command(&self.report);
+            // Programs run this command without a check, so it must not return the reply to an older prompt.
+            exit.error.resume = match self.is_follow_up_unknown {
+                true => None,
+                false => resume_command(&self.report),
+            };
             self.note_resume();
         }
     }
 
     fn note_resume(&self) {
-        match (resume_command(&self.report), &self.report.session_id) {
-            (Some(resume), _) => self.output.note(&format!("to keep waiting, run: {resume}")),
+        let advice = match (self.is_follow_up_unknown, self.pending_path()) {
+            (false, _) => {
+                resume_command(&self.report).map(|resume| format!("to keep waiting, run: {resume}"))
+            }
+            (true, Some(path)) => {
+                let path = in_shell(path);
+                let what =
+                    "to check whether the prompt was accepted, and to wait for its reply, run";
+                Some(format!("{what}: blocks wait --pending {path}"))
+            }
+            (true, None) => check_command(&self.report)
+                .map(|check| format!("to check whether the prompt was accepted, run: {check}")),
+        };
+        match (advice, &self.report.session_id) {
+            (Some(advice), _) => self.output.note(&advice),
             (None, Some(id)) => {
                 let what =
                     format!("the id of the session is {id}; `blocks wait` accepts only UUIDs");
                 self.output.note(&what);
             }
             (None, None) => {}
+        }
+    }
+
+    /// Returns the path of the pending file that this command has written or read.
+    fn pending_path(&self) -> Option<&Path> {
+        match &self.settle {
+            Some(Settle::Remove(path) | Settle::MarkReplied(path, _)) => Some(path.as_path()),
+            None => None,
         }
     }
 
@@ -629,6 +727,29 @@ impl<'a> Job<'a> {
     }
 }
 
+/// Returns the `Exit` for a follow-up with an unknown outcome that a search did not find in the session.
+fn not_accepted_yet(session: &Id) -> Exit {
+    let message = format!(
+        "the newest prompt of session {session} is older than the prompt that was sent, so it is unknown whether the \
+         service has accepted the prompt"
+    );
+    let mut exit = Exit::new(Code::OutcomeUnknown, "unknown", message);
+    exit.error.may_have_taken_effect = true;
+    // A second search sends no prompt, and finds the prompt if the service accepts it late.
+    exit.error.retryable = true;
+    exit
+}
+
+/// Returns a path as one word of a shell's command line.
+fn in_shell(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
+    if path.chars().all(is_plain) {
+        return path.into_owned();
+    }
+    format!("'{}'", path.replace('\'', r"'\''"))
+}
+
 /// Returns the `Exit` for a signal that arrived while a prompt was being sent. The service may have accepted the
 /// prompt.
 fn interrupted_create(by: Interruption) -> Exit {
@@ -638,4 +759,20 @@ fn interrupted_create(by: Interruption) -> Exit {
     );
     exit.error.may_have_taken_effect = true;
     exit
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_one_word_of_a_command_line() {
+        for (path, word) in [
+            ("a/b_1.json", "a/b_1.json"),
+            ("a b", "'a b'"),
+            ("$(x)'y", r"'$(x)'\''y'"),
+        ] {
+            assert_eq!(in_shell(Path::new(path)), word);
+        }
+    }
 }

@@ -15,6 +15,7 @@ use crate::exit::{Code, Exit, with_causes};
 use crate::output::Output;
 use crate::report::TurnReport;
 
+const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 /// Time limit for reading pull requests after the reply, so that a slow read does not keep the command running.
 const MAX_SESSION_READ: Duration = Duration::from_secs(5);
@@ -117,6 +118,39 @@ impl Watcher<'_> {
     }
 }
 
+/// Waits for a request, and shows on standard error what the command is `doing`. Prints a line each minute, and a line
+/// when the rate limiter pauses after a 429. Such a pause can take several minutes. The SDK makes the attempts and
+/// reports no events, so the state of the rate limiter is read each second.
+pub async fn showing<T>(output: &Output, doing: &str, request: impl Future<Output = T>) -> T {
+    // After a short pause, the command continues before a person could react to a line.
+    const SHORTEST_SHOWN: Duration = Duration::from_secs(10);
+    let start = Instant::now();
+    let mut minutes = interval_at(start + MINUTE, MINUTE);
+    let mut seconds = interval_at(start + SECOND, SECOND);
+    let mut request = pin!(request);
+    let mut shown_end: Option<Instant> = None;
+    loop {
+        tokio::select! {
+            biased;
+            response = &mut request => return response,
+            _ = minutes.tick() => output.show_minute(&format!("still {doing}"), start.elapsed()),
+            _ = seconds.tick() => {
+                let pause = output.rate_limit_pause();
+                let Some(left) = pause.filter(|left| *left >= SHORTEST_SHOWN) else {
+                    continue;
+                };
+                let end = Instant::now() + left;
+                // A later end is a new pause, after another 429. The second is for imprecise times.
+                if shown_end.is_none_or(|shown| end > shown + SECOND) {
+                    shown_end = Some(end);
+                    let left = humantime::format_duration(Duration::from_secs(left.as_secs() + 1));
+                    output.note(&format!("{doing}: rate limited for another {left}"));
+                }
+            }
+        }
+    }
+}
+
 fn timed_out(limit: Duration, last: Option<&Error>) -> Exit {
     let limit = humantime::format_duration(limit);
     let cause = last.map(|error| format!("; last error: {}", with_causes(error)));
@@ -209,11 +243,20 @@ pub fn identify(pending: &Pending, report: &mut TurnReport) {
 /// accepts only a UUID, so any other thread id is left out. The returned command then waits for the session's newest
 /// prompt.
 pub fn resume_command(report: &TurnReport) -> Option<String> {
-    let is_uuid = |id: &&str| id.len() == 36 && uuid::Uuid::try_parse(id).is_ok();
-    let session = report.session_id.as_deref().filter(is_uuid)?;
-    let thread = report.thread_id.as_deref().filter(is_uuid);
-    Some(match thread {
+    let session = only_uuid(report.session_id.as_ref())?;
+    Some(match only_uuid(report.thread_id.as_ref()) {
         Some(thread) => format!("blocks wait {session} --thread {thread}"),
         None => format!("blocks wait {session}"),
     })
+}
+
+/// Returns the command that shows whether the service has accepted a follow-up, if the id of the session is a UUID.
+pub fn check_command(report: &TurnReport) -> Option<String> {
+    let session = only_uuid(report.session_id.as_ref())?;
+    Some(format!("blocks messages {session} --role user"))
+}
+
+fn only_uuid(id: Option<&String>) -> Option<&str> {
+    let is_uuid = |id: &&str| id.len() == 36 && uuid::Uuid::try_parse(id).is_ok();
+    id.map(String::as_str).filter(is_uuid)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use blocks_mock::{Action, Fault, Frequency, Mock, Operation, Script, TurnInfo};
+use blocks_mock::{Action, Fault, Frequency, Mock, Operation, RetryAfter, Script, TurnInfo};
 
 use crate::ends::{replying, session, valid};
 use crate::in_process::{REQUEST_ID, Stream, Test};
@@ -62,6 +62,46 @@ async fn a_silent_wait_says_each_minute_that_it_continues() {
         assert_eq!(ended.err.matches(&line).count(), 1, "{ended:?}");
     }
     assert_eq!(ended.err.matches("still working").count(), 5, "{ended:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rate_limited_request_says_that_it_waits() {
+    for (line, operation, what) in [
+        (
+            "run --agent claude --json hello",
+            Operation::CreateSession,
+            "sending the prompt",
+        ),
+        (
+            "send SESSION more",
+            Operation::CreateMessage,
+            "sending the prompt",
+        ),
+        (
+            "wait SESSION",
+            Operation::ListSessionMessages,
+            "reading the newest prompt",
+        ),
+        (
+            "show SESSION --json",
+            Operation::GetSession,
+            "reading the session",
+        ),
+    ] {
+        let mock = replying();
+        let session = session(&mock).await;
+        let pause = Fault::rate_limited(Some(RetryAfter::Seconds(130)));
+        mock.inject(operation, Frequency::ONCE, pause);
+        let line = line.replace("SESSION", &session);
+        let ended = Test::new(&mock, &line).run().await;
+        assert_eq!(ended.code, 0, "{line}: {ended:?}");
+        let notice = format!("{what}: rate limited for another 2m");
+        assert_eq!(ended.err.matches(&notice).count(), 1, "{line}: {ended:?}");
+        for minute in 1..=2 {
+            let text = format!("still {what}, {minute}m\n");
+            assert_eq!(ended.err.matches(&text).count(), 1, "{line}: {ended:?}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use blocks_mock::{Mock, Operation, Script};
+use blocks_mock::{Fault, Frequency, Mock, Operation, Script, TurnInfo};
+use serde_json::{Value, json};
 
 use crate::Folder;
 use crate::in_process::Test;
@@ -157,6 +158,131 @@ async fn a_pending_file_lives_until_its_reply_is_printed() {
         );
     }
     assert_eq!(mock.session_count(), 4);
+}
+
+/// Returns a mock whose agent numbers its replies. A reply takes time, because prompts of the same time have no order.
+fn counting() -> Mock {
+    let script = |turn: &TurnInfo| {
+        Script::reply(["One.", "Two.", "Three."][turn.turn]).reply_after(Duration::from_secs(4))
+    };
+    Mock::builder().agent_fn(script).build()
+}
+
+/// Sends a follow-up whose outcome is unknown, and returns the session's id.
+async fn send_unknown(mock: &Mock, file: &str, fault: Fault) -> String {
+    let run = Test::new(mock, "run --agent claude hello").run().await;
+    assert_eq!(run.out, "One.\n", "{run:?}");
+    let session = mock.sessions()[0].to_string();
+    mock.inject(Operation::CreateMessage, Frequency::ONCE, fault);
+    let line = format!("send {session} --json --pending {file} more");
+    let sent = Test::new(mock, &line).run().await;
+    assert_eq!(sent.code, 4, "{sent:?}");
+    assert_eq!(sent.json()["error"]["resume"], Value::Null);
+    let advice = format!("run: blocks wait --pending {file}\n");
+    assert!(sent.err.contains(&advice), "{sent:?}");
+    assert!(
+        !sent.err.contains(&format!("blocks wait {session}")),
+        "{sent:?}"
+    );
+    session
+}
+
+fn content(file: &str) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_follow_up_gets_no_older_reply() {
+    let folder = Folder::new("pending-unknown");
+    let file = folder.file("pending");
+    let mock = counting();
+    let session = send_unknown(&mock, &file, Fault::status(502)).await;
+    let first = mock.threads(&session)[0].to_string();
+    let stored = json!({"session_id": session, "previous_thread_id": first});
+    assert_eq!(content(&file), stored);
+    for (timeout, longest) in [("30m", 60), ("0", 1)] {
+        let start = tokio::time::Instant::now();
+        let line = format!("wait --json --pending {file} --timeout {timeout}");
+        let ended = Test::new(&mock, &line).run().await;
+        assert_eq!(ended.code, 4, "{ended:?}");
+        let report = ended.json();
+        assert_eq!(report["status"], "unknown");
+        assert_eq!(report["final_message"], Value::Null);
+        assert_eq!(report["error"]["resume"], Value::Null);
+        assert!(ended.err.contains("is older than the prompt"), "{ended:?}");
+        assert!(start.elapsed() <= Duration::from_secs(longest));
+        assert_eq!(content(&file), stored, "not marked as replied");
+    }
+    // With `-`, there is no file to name in the advice.
+    let wait = Test::new(&mock, "wait --pending - --timeout 0").input(stored.to_string());
+    let ended = wait.run().await;
+    assert_eq!((ended.code, ended.out.as_str()), (4, ""), "{ended:?}");
+    let advice = format!("run: blocks messages {session} --role user\n");
+    assert!(ended.err.contains(&advice), "{ended:?}");
+    // Without `--pending`, no request reads the newest prompt before the follow-up.
+    mock.inject(
+        Operation::CreateMessage,
+        Frequency::ONCE,
+        Fault::status(502),
+    );
+    let before = mock.request_count();
+    let ended = Test::new(&mock, &format!("send {session} more"))
+        .run()
+        .await;
+    assert_eq!(ended.code, 4, "{ended:?}");
+    assert_eq!(mock.request_count() - before, 1);
+    assert!(ended.err.contains(&advice), "{ended:?}");
+    assert!(!ended.err.contains("blocks wait"), "{ended:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_follow_up_gets_its_own_reply() {
+    let folder = Folder::new("pending-accepted");
+    let file = folder.file("pending");
+    let mock = counting();
+    send_unknown(&mock, &file, Fault::status_after_effect(502)).await;
+    let line = format!("wait --pending {file}");
+    for _ in 1..=2 {
+        let ended = Test::new(&mock, &line).run().await;
+        assert_eq!((ended.code, ended.out.as_str()), (0, "Two.\n"), "{ended:?}");
+        assert_eq!(content(&file)["replied"], true);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_follow_up_that_is_accepted_late_is_found() {
+    let folder = Folder::new("pending-late");
+    let file = folder.file("pending");
+    let mock = counting();
+    let session = send_unknown(&mock, &file, Fault::status(502)).await;
+    let line = format!("wait --pending {file}");
+    let wait = Test::new(&mock, &line);
+    let late = async {
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        let line = format!("send {session} --no-wait more");
+        assert_eq!(Test::new(&mock, &line).run().await.code, 0);
+    };
+    let (ended, ()) = tokio::join!(wait.run(), late);
+    assert_eq!((ended.code, ended.out.as_str()), (0, "Two.\n"), "{ended:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_sent_if_the_newest_prompt_is_unreadable() {
+    let folder = Folder::new("pending-unreadable");
+    let file = folder.file("pending");
+    let mock = counting();
+    Test::new(&mock, "run --agent claude hello").run().await;
+    mock.inject(
+        Operation::ListSessionMessages,
+        Frequency::Always,
+        Fault::status(403),
+    );
+    let line = format!("send {} --pending {file} more", mock.sessions()[0]);
+    let ended = Test::new(&mock, &line).run().await;
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert!(ended.err.contains("so nothing was sent"), "{ended:?}");
+    assert_eq!(mock.count(Operation::CreateMessage), 0);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
 #[cfg(unix)]

@@ -1,6 +1,6 @@
 //! Tests of `--schema`, which checks the JSON in a reply, and of `--correct`, which asks the agent to correct the JSON.
 
-use blocks_mock::{Fault, Frequency, Mock, Operation, Script, TurnInfo};
+use blocks_mock::{Fault, Frequency, Mock, Operation, RetryAfter, Script, TurnInfo};
 use serde_json::{Value, json};
 
 use crate::Folder;
@@ -221,9 +221,54 @@ async fn no_correction_follows_an_unknown_outcome() {
     assert_eq!(report["final_message"], "It is a bug.");
     assert_eq!(report["error"]["may_have_taken_effect"], true);
     let session = mock.sessions()[0];
-    assert_eq!(report["error"]["resume"], format!("blocks wait {session}"));
+    assert_eq!(report["error"]["resume"], Value::Null);
+    let advice = format!("run: blocks wait --pending {pending}\n");
+    assert!(ended.err.contains(&advice), "{ended:?}");
     let content: Value = serde_json::from_str(&std::fs::read_to_string(&pending).unwrap()).unwrap();
-    assert_eq!(content, json!({"session_id": session.to_string()}));
+    let first = mock.threads(session)[0];
+    let expected =
+        json!({"session_id": session.to_string(), "previous_thread_id": first.to_string()});
+    assert_eq!(content, expected);
+}
+
+/// The reply to the first prompt was already judged, so a later `wait` must not judge it again.
+#[tokio::test(start_paused = true)]
+async fn a_lost_correction_is_not_judged_as_its_prompt() {
+    let folder = Folder::new("structured-lost");
+    let pending = folder.file("pending.json");
+    let mock = replying(&["It is a bug."]);
+    mock.inject(
+        Operation::CreateMessage,
+        Frequency::ONCE,
+        Fault::status(502),
+    );
+    let line = format!("run --agent claude --schema - --correct 1 --pending {pending} hello");
+    let ended = test(&mock, &line).run().await;
+    assert_eq!(ended.code, 4, "{ended:?}");
+    let line = format!("wait --json --pending {pending} --schema - --correct 1");
+    let ended = test(&mock, &line).run().await;
+    assert_eq!(ended.code, 4, "{ended:?}");
+    assert_eq!(ended.json()["final_message"], Value::Null);
+    assert_eq!(mock.count(Operation::CreateMessage), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rate_limited_correction_says_that_it_waits() {
+    let mock = replying(&["It is a bug.", "{\"is_bug\": true}"]);
+    mock.inject(
+        Operation::CreateMessage,
+        Frequency::ONCE,
+        Fault::rate_limited(Some(RetryAfter::Seconds(130))),
+    );
+    let line = "run --agent claude --schema - --correct 1 hello";
+    let ended = test(&mock, line).run().await;
+    assert_eq!(ended.code, 0, "{ended:?}");
+    for text in [
+        "sending the prompt: rate limited",
+        "still sending the prompt, 2m\n",
+    ] {
+        assert!(ended.err.contains(text), "{ended:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

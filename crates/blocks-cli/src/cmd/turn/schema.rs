@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use blocks_sdk::{FollowUp, Pending, Reply, ReplyMismatch, Turn};
 
-use super::{Job, Settle, interrupted_create};
+use super::{Job, Settle};
 use crate::args::SchemaOptions;
 use crate::cmd::pending::{self, Content};
 use crate::cmd::wait::{identify, keep_reply};
@@ -64,14 +64,8 @@ impl Job<'_> {
             request = request.expect_schema(schema.as_value().clone());
         }
         let session = output.client_for_create()?.session(turn.session_id());
-        let sent = output
-            .host()
-            .interruptible(session.follow_up(request))
-            .await;
-        let sent = sent
-            .map_err(interrupted_create)
-            .and_then(|result| result.map_err(Exit::from));
-        match sent {
+        let has_pending_file = self.settle.is_some();
+        match self.follow_up(&session, request, has_pending_file).await {
             Ok(turn) => {
                 self.is_correcting = true;
                 self.has_sent = true;
@@ -81,8 +75,8 @@ impl Job<'_> {
             }
             Err(mut exit) if exit.error.may_have_taken_effect => {
                 self.is_correcting = true;
-                // The service may have accepted the correction, but the thread id of the correction is not known.
-                // Without a thread id, the printed resume command waits for the reply to the session's newest prompt.
+                // The service may have accepted the correction, but the thread id of the correction is not known. The
+                // report must not name the thread of the reply that was not valid.
                 self.report.thread_id = None;
                 self.update_pending_file(None);
                 exit.error.message = format!("cannot send the correction: {}", exit.error.message);
@@ -101,7 +95,8 @@ impl Job<'_> {
 
     /// Updates the pending file after a correction, so that the file refers to the newest prompt.
     fn update_pending_file(&mut self, pending: Option<&Pending>) {
-        let Some(content) = Content::new(&self.report, pending) else {
+        let previous = self.previous_thread.as_ref();
+        let Some(content) = Content::new(&self.report, pending, previous) else {
             return;
         };
         let path = match &mut self.settle {
