@@ -74,6 +74,7 @@ pub async fn batch(args: BatchArgs, output: &Output) -> Result<(), Exit> {
         schemas: schemas.clone(),
         running: std::sync::Mutex::default(),
         ended: std::sync::Mutex::default(),
+        effects: std::sync::Mutex::default(),
         register: Register::open(output, args.register)?,
     });
     output.host().listen();
@@ -217,6 +218,7 @@ impl<'a> Report<'a> {
             };
             if let Err(exit) = printed {
                 self.output.note_error(&exit);
+                batch.interrupt().await;
                 self.list_running(self.work.running().values());
                 return Err(exit);
             }
@@ -225,6 +227,7 @@ impl<'a> Report<'a> {
         if let Some(error) = batch.failure().filter(|_| self.stop.is_none()) {
             self.stop = Some(format!("cannot write the journal: {error}"));
         }
+        batch.interrupt().await;
         let rest = batch.not_started();
         drop(batch);
         let mut ended = std::mem::take(&mut *self.work.ended());
@@ -232,7 +235,8 @@ impl<'a> Report<'a> {
         for report in ended.into_values() {
             self.print(report)?;
         }
-        let running = std::mem::take(&mut *self.work.running());
+        let mut running = std::mem::take(&mut *self.work.running());
+        running.retain(|index, _| !rest.contains(index));
         self.report_rest(running, rest, by)?;
         Ok(by)
     }

@@ -5,7 +5,7 @@ mod schema;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use blocks_sdk::{Client, CreateSession, FollowUp, Id, Pending, Reply, Turn};
+use blocks_sdk::{Client, CreatePermit, CreateSession, Error, FollowUp, Id, Pending, Reply, Turn};
 use tokio::time::{Instant, timeout};
 
 use super::agent::agent;
@@ -18,7 +18,6 @@ use crate::args::{
 };
 use crate::exit::{Code, Exit};
 use crate::files::NewFile;
-use crate::host::Interruption;
 use crate::input;
 use crate::output::Output;
 use crate::register::Register;
@@ -150,14 +149,9 @@ impl<'a> Job<'a> {
         self.open_register(&args.wait)?;
         self.open_reply_file(args.wait.output.output.as_deref())?;
         let file = self.pending_file(&args.wait)?;
-        let sent = output
-            .host()
-            .interruptible(client.create_session(request))
-            .await;
-        let session = match sent
-            .map_err(interrupted_create)
-            .and_then(|r| r.map_err(Exit::from))
-        {
+        let is_valid = request.validate();
+        let send = |permit: CreatePermit| permit.create_session(request);
+        let session = match send_prompt(output, &client, is_valid, send).await {
             Ok(session) => session,
             Err(exit) => return Err(self.not_created(exit, file).await),
         };
@@ -191,19 +185,14 @@ impl<'a> Job<'a> {
         if let Some(schema) = &self.schema {
             request = request.expect_schema(schema.as_value().clone());
         }
-        let session = output.client_for_create()?.session(session);
+        let client = output.client_for_create()?;
         self.open_register(&args.wait)?;
         self.open_reply_file(args.wait.output.output.as_deref())?;
         let file = self.pending_file(&args.wait)?;
-        self.report.session_id = Some(session.id().to_string());
-        let sent = output
-            .host()
-            .interruptible(session.follow_up(request))
-            .await;
-        match sent
-            .map_err(interrupted_create)
-            .and_then(|r| r.map_err(Exit::from))
-        {
+        self.report.session_id = Some(session.to_string());
+        let is_valid = request.validate();
+        let send = |permit: CreatePermit| permit.follow_up(session, request);
+        match send_prompt(output, &client, is_valid, send).await {
             Ok(turn) => self.follow(&turn, file, &args.wait).await,
             Err(exit) => Err(self.not_created(exit, file).await),
         }
@@ -629,13 +618,38 @@ impl<'a> Job<'a> {
     }
 }
 
-/// Returns the `Exit` for a signal that arrived while a prompt was being sent. The service may have accepted the
-/// prompt.
-fn interrupted_create(by: Interruption) -> Exit {
+/// Sends a prompt with `send`, which gets the permit of the rate limiter. If a signal arrives first, the `Exit` says
+/// whether the prompt may have had an effect. `is_valid` is the result of the check of the request. An invalid request
+/// waits for no permit.
+async fn send_prompt<T, F>(
+    output: &Output,
+    client: &Client,
+    is_valid: Result<(), Error>,
+    send: impl FnOnce(CreatePermit) -> F,
+) -> Result<T, Exit>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    is_valid?;
+    let mut effect = None;
+    let sending = async {
+        let permit = client.acquire_create().await?;
+        effect = Some(permit.effect());
+        send(permit).await
+    };
+    let by = match output.host().interruptible(sending).await {
+        Ok(sent) => return sent.map_err(Exit::from),
+        Err(by) => by,
+    };
+    // Without a permit, nothing was sent.
+    if !effect.is_some_and(|effect| effect.may_have_taken_effect()) {
+        let what = "interrupted; the prompt certainly had no effect and can be sent again";
+        return Err(Exit::interrupted(by, what));
+    }
     let mut exit = Exit::interrupted(
         by,
         "interrupted; the request may have been accepted. Check the dashboard before you retry",
     );
     exit.error.may_have_taken_effect = true;
-    exit
+    Err(exit)
 }

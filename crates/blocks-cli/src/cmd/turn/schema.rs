@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use blocks_sdk::{FollowUp, Pending, Reply, ReplyMismatch, Turn};
+use blocks_sdk::{CreatePermit, FollowUp, Pending, Reply, ReplyMismatch, Turn};
 
-use super::{Job, Settle, interrupted_create};
+use super::{Job, Settle, send_prompt};
 use crate::args::SchemaOptions;
 use crate::cmd::pending::{self, Content};
 use crate::cmd::wait::{identify, keep_reply};
 use crate::exit::{Code, Exit};
+use crate::report::Status;
 use crate::structured::{ReplySchema, mismatch_exit};
 
 impl Job<'_> {
@@ -63,15 +64,10 @@ impl Job<'_> {
         if let Some(schema) = &self.schema {
             request = request.expect_schema(schema.as_value().clone());
         }
-        let session = output.client_for_create()?.session(turn.session_id());
-        let sent = output
-            .host()
-            .interruptible(session.follow_up(request))
-            .await;
-        let sent = sent
-            .map_err(interrupted_create)
-            .and_then(|result| result.map_err(Exit::from));
-        match sent {
+        let client = output.client_for_create()?;
+        let is_valid = request.validate();
+        let send = |permit: CreatePermit| permit.follow_up(turn.session_id(), request);
+        match send_prompt(output, &client, is_valid, send).await {
             Ok(turn) => {
                 self.is_correcting = true;
                 self.has_sent = true;
@@ -89,7 +85,9 @@ impl Job<'_> {
                 Err(exit)
             }
             Err(mut exit) => {
-                exit.code = Code::ReplyMismatch;
+                if exit.status() != Status::Interrupted {
+                    exit.code = Code::ReplyMismatch;
+                }
                 exit.error.message = format!(
                     "the reply does not conform to the schema: {mismatch}; cannot send the correction: {}",
                     exit.error.message
