@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use blocks_mock::{Fault, Frequency, Mock, RetryAfter};
 use blocks_sdk::{
     Agent, Client, CreateSession, Error, ErrorKind, FollowUp, RateLimit, RetryPolicy,
 };
@@ -642,6 +643,53 @@ async fn a_permit_can_be_used_for_a_follow_up() {
     let turn = permit.follow_up(&id, FollowUp::new("More.")).await.unwrap();
     assert_eq!(*turn.session_id(), id);
     assert_eq!(client.rate_limit_status().used_in_last_minute, 1);
+}
+
+/// Creates a session with a mock that has this fault once, and drops the future after 5 seconds. Returns whether the
+/// create may have had an effect.
+async fn effect_of_dropped_create(fault: Option<Fault>) -> bool {
+    let mock = Mock::new();
+    if let Some(fault) = fault {
+        mock.inject(None, Frequency::ONCE, fault);
+    }
+    let builder = Client::builder(mock.key()).service(mock.service());
+    let client = builder.own_rate_limiter().build().unwrap();
+    let permit = client.acquire_create().await.unwrap();
+    let effect = permit.effect();
+    assert!(!effect.may_have_taken_effect(), "nothing was sent yet");
+    let create = permit.create_session(hello());
+    let _ = tokio::time::timeout(Duration::from_secs(5), create).await;
+    effect.may_have_taken_effect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_create_has_a_known_effect() {
+    let refused = Fault::rate_limited(Some(RetryAfter::Seconds(30)));
+    let slow = Fault::Delay(Duration::from_secs(9));
+    for (fault, expected) in [
+        (None, true),
+        (Some(slow), true),
+        (Some(Fault::status(500)), true),
+        (Some(Fault::status(422)), false),
+        (Some(refused), false),
+    ] {
+        let effect = effect_of_dropped_create(fault.clone()).await;
+        assert_eq!(effect, expected, "{fault:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_follow_up_has_a_known_effect() {
+    let limited = ScriptedResponse::text(429, "slow down").header("retry-after", "30");
+    let followed = json!({"id": SESSION, "chat_thread_id": blocks_tests::THREAD});
+    let script = Scripted::new([limited, ScriptedResponse::ok(&followed)]);
+    let permit = script.client().acquire_create().await.unwrap();
+    let effect = permit.effect();
+    let mut post = Box::pin(permit.follow_up(session_id(), FollowUp::new("More.")));
+    let paused = tokio::time::timeout(Duration::from_secs(5), &mut post).await;
+    assert!(paused.is_err() && !effect.may_have_taken_effect());
+    post.await.unwrap();
+    assert!(effect.may_have_taken_effect());
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,12 +10,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use blocks_sdk::CreateSession;
-use futures_util::StreamExt;
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, join_all, select};
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use serde_json::Value;
 use tokio::sync::{Semaphore, watch};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::journal::{Created, Entry, Fingerprint, Journal, JournalError, Retry, State, Step};
 
@@ -28,6 +28,8 @@ const PER_TICK: usize = 200;
 /// prompt has ended.
 const PATIENCE: Duration = Duration::from_secs(300);
 const RETRY: Duration = Duration::from_millis(500);
+/// How long an interrupted batch waits for the journal. The command `blocks` must end within 2 seconds after a signal.
+const LAST_RECORDS: Duration = Duration::from_secs(1);
 /// How often a worker at least tries to claim a prompt before it gives up because of `PATIENCE`. Between two attempts,
 /// a prompt can wait for a permit for longer than `PATIENCE`.
 const CLAIM_ATTEMPTS: u32 = 10;
@@ -72,6 +74,18 @@ pub trait BatchWork: Send + Sync {
         prompt: &'a BatchPrompt,
         before_send: BeforeSend,
     ) -> WorkFuture<'a, Result<Created, NotCreated<Self::Report>>>;
+
+    /// Returns whether the create of this prompt may have had an effect until now. The batch calls this method after it
+    /// has dropped the future of [`create`](Self::create), for example because the batch was interrupted. If the value
+    /// is false, the journal records that the create had no effect, and the next run sends the prompt again.
+    ///
+    /// An implementation that uses [`Client::acquire_create`](blocks_sdk::Client::acquire_create) stores the handle of
+    /// [`CreatePermit::effect`](blocks_sdk::CreatePermit::effect) before it awaits `before_send`, and returns the value
+    /// of the handle. The default is always true.
+    fn may_have_taken_effect(&self, index: usize) -> bool {
+        let _ = index;
+        true
+    }
 
     /// Waits for the reply of a session that this worker, another worker or an earlier run has created.
     fn reply<'a>(
@@ -146,6 +160,10 @@ pub enum BatchItem<R> {
 /// share a journal, each worker's batch returns an item for every prompt. The item is [`BatchItem::Finished`] if this
 /// worker has run the prompt, unless the journal already contained a result when this worker recorded its own. The
 /// batch runs prompts and renews claims only while [`next`](Self::next) is awaited.
+///
+/// To end a batch early, call [`interrupt`](Self::interrupt) before you drop it. If the batch is dropped without this
+/// call, a shared journal does not record that the create of a claimed prompt had no effect. The outcome of the prompt
+/// is then unknown.
 pub struct Batch<'w, W: BatchWork> {
     context: Arc<Context<W>>,
     max_running: usize,
@@ -179,6 +197,9 @@ struct Context<W> {
     started: Arc<Mutex<BTreeSet<usize>>>,
     /// Becomes true when the batch is stopped.
     stop: watch::Sender<bool>,
+    /// The prompts that were claimed, and whose create was dropped and certainly had no effect. A shared journal has no
+    /// record of this yet.
+    dropped: Mutex<BTreeSet<usize>>,
 }
 
 enum Outcome<R> {
@@ -317,6 +338,7 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
                 creates: Semaphore::new(CREATES),
                 started: Arc::default(),
                 stop: watch::Sender::new(false),
+                dropped: Mutex::default(),
             }),
         };
         let mut created = VecDeque::new();
@@ -389,10 +411,28 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
     }
 
     /// Stops the batch from starting more prompts. Running prompts continue, except those that still wait for a permit
-    /// for their create: these are not sent, and [`not_started`](Self::not_started) returns their indexes.
+    /// for their create: these are not sent, and [`not_started`](Self::not_started) returns their indexes. To drop the
+    /// running prompts too, call [`interrupt`](Self::interrupt).
     pub fn stop(&mut self) {
         self.is_stopped = true;
         self.context.stop.send_replace(true);
+    }
+
+    /// Stops the batch immediately: also drops the prompts that are running. If the create of a prompt certainly had no
+    /// effect until now, for example because it waits to be sent again after a 429, the journal records this, and
+    /// [`not_started`](Self::not_started) returns the index of the prompt. Sessions that exist continue, and a rerun
+    /// with the same journal waits for their replies. Waits for a shared journal for at most a second.
+    pub async fn interrupt(&mut self) {
+        self.stop();
+        self.open.clear();
+        let dropped = std::mem::take(&mut *lock(&self.context.dropped));
+        let context = &*self.context;
+        let records = dropped.into_iter().map(|index| async move {
+            let id = &context.prompts[index].id;
+            // If this fails, the claim stays in the journal, and the next run reports an unknown outcome.
+            let _ = context.record(id, &Step::NotStarted).await;
+        });
+        let _ = timeout(LAST_RECORDS, join_all(records)).await;
     }
 
     /// Returns the number of running prompts, including those that wait for a permit for their create.
@@ -400,9 +440,9 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
         self.open.len()
     }
 
-    /// Returns the indexes of the prompts that wait to be started or for a permit, and of those that other workers have
-    /// claimed. This worker has sent no create for them. An index is the place of a prompt in the batch. The indexes
-    /// are in ascending order.
+    /// Returns the indexes of the prompts that wait to be started or for a permit, of those that other workers have
+    /// claimed, and of those whose create had no effect before [`interrupt`](Self::interrupt). No create of this worker
+    /// for them had an effect. An index is the place of a prompt in the batch. The indexes are in ascending order.
     pub fn not_started(&self) -> Vec<usize> {
         let started = self.context.started();
         let waiting = self.running.difference(&started);
@@ -610,6 +650,17 @@ impl<W: BatchWork> Context<W> {
     }
 
     async fn create(&self, index: usize) -> Outcome<W::Report> {
+        let mut guard = CreateGuard {
+            context: self,
+            index,
+            has_ended: false,
+        };
+        let outcome = self.create_and_wait(index).await;
+        guard.has_ended = true;
+        outcome
+    }
+
+    async fn create_and_wait(&self, index: usize) -> Outcome<W::Report> {
         let prompt = &self.prompts[index];
         let is_shared = self.journal.is_shared();
         let mut failures = 0;
@@ -766,6 +817,33 @@ impl<W: BatchWork> Context<W> {
                 result => return result,
             }
         }
+    }
+}
+
+/// Handles a create whose future is dropped: records that the create had no effect, if this is certain.
+struct CreateGuard<'a, W: BatchWork> {
+    context: &'a Context<W>,
+    index: usize,
+    has_ended: bool,
+}
+
+impl<W: BatchWork> Drop for CreateGuard<'_, W> {
+    fn drop(&mut self) {
+        let (context, index) = (self.context, self.index);
+        let is_claimed = context.started().contains(&index);
+        if self.has_ended || !is_claimed || context.work.may_have_taken_effect(index) {
+            return;
+        }
+        context.started().remove(&index);
+        if context.journal.is_shared() {
+            // This journal needs time, which a drop does not have.
+            lock(&context.dropped).insert(index);
+            return;
+        }
+        // The file of a journal is written when the future is polled for the first time. If the write fails, the next
+        // run reports an unknown outcome.
+        let id = &context.prompts[index].id;
+        let _ = context.journal.record(id, &Step::NotStarted).now_or_never();
     }
 }
 

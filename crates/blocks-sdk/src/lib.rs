@@ -66,6 +66,7 @@ pub use client::builder::ClientBuilder;
 pub use client::create::{CreatePermit, Detached};
 pub use client::request::{RawRequest, RawResponse};
 pub use engine::body::Body;
+pub use engine::effect::CreateEffect;
 pub use engine::error::{Error, ErrorKind};
 pub use engine::mismatch::ReplyMismatch;
 pub use engine::pending::Pending;

@@ -73,6 +73,7 @@ pub async fn batch(args: BatchArgs, output: &Output) -> Result<(), Exit> {
         schemas: schemas.clone(),
         running: std::sync::Mutex::default(),
         ended: std::sync::Mutex::default(),
+        effects: std::sync::Mutex::default(),
         register: Register::open(output, args.register)?,
     });
     output.host().listen();
@@ -216,26 +217,31 @@ impl<'a> Report<'a> {
             {
                 self.work.ended().remove(index);
             }
-            match item {
-                BatchItem::Known { result, .. } => self.print_known(&result)?,
-                BatchItem::Unknown { index, session_id } => {
-                    self.print_unknown(index, session_id)?
-                }
+            let printed = match item {
+                BatchItem::Known { result, .. } => self.print_known(&result),
+                BatchItem::Unknown { index, session_id } => self.print_unknown(index, session_id),
                 BatchItem::Finished { report, .. } => {
                     if fail_fast && report.exit_code != 0 {
                         self.stop
                             .get_or_insert("a prompt failed (--fail-fast)".into());
                         batch.stop();
                     }
-                    self.print(report)?;
+                    self.print(report)
                 }
-                _ => {}
+                _ => Ok(()),
+            };
+            if let Err(exit) = printed {
+                batch.interrupt().await;
+                let rest = batch.not_started();
+                self.work.running().retain(|index, _| !rest.contains(index));
+                return Err(exit);
             }
         };
         self.output.clear_progress();
         if let Some(error) = batch.failure().filter(|_| self.stop.is_none()) {
             self.stop = Some(format!("cannot write the journal: {error}"));
         }
+        batch.interrupt().await;
         let rest = batch.not_started();
         drop(batch);
         self.report_rest(rest, by)?;
@@ -287,6 +293,7 @@ impl<'a> Report<'a> {
     /// printed, so that `list_unprinted` finds the remaining reports after a failure.
     fn report_rest(&mut self, rest: Vec<usize>, by: Option<Interruption>) -> Result<(), Exit> {
         self.work.ended().retain(|index, _| !rest.contains(index));
+        self.work.running().retain(|index, _| !rest.contains(index));
         if by == Some(Interruption::ClosedOutput) {
             self.list_unprinted();
             return Ok(());

@@ -5,7 +5,9 @@ mod schema;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use blocks_sdk::{CreateSession, Error, FollowUp, Id, Pending, Reply, SessionRef, Turn};
+use blocks_sdk::{
+    Client, CreatePermit, CreateSession, Error, FollowUp, Id, Pending, Reply, SessionRef, Turn,
+};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::agent::agent;
@@ -20,7 +22,6 @@ use crate::args::{
 };
 use crate::exit::{Code, Exit};
 use crate::files::NewFile;
-use crate::host::Interruption;
 use crate::input;
 use crate::output::Output;
 use crate::register::Register;
@@ -160,7 +161,9 @@ impl<'a> Job<'a> {
         self.open_register(&args.wait)?;
         self.open_reply_file(args.wait.output.output.as_deref())?;
         let file = self.pending_file(&args.wait)?;
-        let session = match self.sent(client.create_session(request)).await {
+        let is_valid = request.validate();
+        let send = |permit: CreatePermit| permit.create_session(request);
+        let session = match send_prompt(output, &client, is_valid, send).await {
             Ok(session) => session,
             Err(exit) => return Err(self.not_created(exit, file).await),
         };
@@ -194,12 +197,16 @@ impl<'a> Job<'a> {
         if let Some(schema) = &self.schema {
             request = request.expect_schema(schema.as_value().clone());
         }
-        let session = output.client_for_create()?.session(session);
+        let client = output.client_for_create()?;
         self.open_register(&args.wait)?;
         self.open_reply_file(args.wait.output.output.as_deref())?;
         let file = self.pending_file(&args.wait)?;
+        let session = client.session(session);
         self.report.session_id = Some(session.id().to_string());
-        match self.follow_up(&session, request, file.is_some()).await {
+        match self
+            .follow_up(&client, &session, request, file.is_some())
+            .await
+        {
             Ok(turn) => self.follow(&turn, file, &args.wait).await,
             Err(exit) => Err(self.not_created(exit, file).await),
         }
@@ -300,18 +307,11 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// Waits for the response to a request that sends a prompt.
-    async fn sent<T>(&self, request: impl Future<Output = Result<T, Error>>) -> Result<T, Exit> {
-        let request = showing(self.output, "sending the prompt", request);
-        let sent = self.output.host().interruptible(request).await;
-        sent.map_err(interrupted_create)
-            .and_then(|sent| sent.map_err(Exit::from))
-    }
-
     /// Sends a follow-up. If there is a pending file, the session's newest prompt is read first. So `blocks wait
     /// --pending` can recognize this older prompt if the outcome of the follow-up is unknown.
     async fn follow_up(
         &mut self,
+        client: &Client,
         session: &SessionRef,
         request: FollowUp,
         has_pending_file: bool,
@@ -320,7 +320,9 @@ impl<'a> Job<'a> {
             true => self.newest_thread(session).await?,
             false => None,
         };
-        let sent = self.sent(session.follow_up(request)).await;
+        let is_valid = request.validate();
+        let send = |permit: CreatePermit| permit.follow_up(session.id(), request);
+        let sent = send_prompt(self.output, client, is_valid, send).await;
         if let Err(exit) = &sent
             && exit.error.may_have_taken_effect
         {
@@ -750,15 +752,40 @@ fn in_shell(path: &Path) -> String {
     format!("'{}'", path.replace('\'', r"'\''"))
 }
 
-/// Returns the `Exit` for a signal that arrived while a prompt was being sent. The service may have accepted the
-/// prompt.
-fn interrupted_create(by: Interruption) -> Exit {
+/// Sends a prompt with `send`, which gets the permit of the rate limiter. If a signal arrives first, the `Exit` says
+/// whether the prompt may have had an effect. `is_valid` is the result of the check of the request. An invalid request
+/// waits for no permit.
+async fn send_prompt<T, F>(
+    output: &Output,
+    client: &Client,
+    is_valid: Result<(), Error>,
+    send: impl FnOnce(CreatePermit) -> F,
+) -> Result<T, Exit>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    is_valid?;
+    let mut effect = None;
+    let sending = showing(output, "sending the prompt", async {
+        let permit = client.acquire_create().await?;
+        effect = Some(permit.effect());
+        send(permit).await
+    });
+    let by = match output.host().interruptible(sending).await {
+        Ok(sent) => return sent.map_err(Exit::from),
+        Err(by) => by,
+    };
+    // Without a permit, nothing was sent.
+    if !effect.is_some_and(|effect| effect.may_have_taken_effect()) {
+        let what = "interrupted; the prompt certainly had no effect and can be sent again";
+        return Err(Exit::interrupted(by, what));
+    }
     let mut exit = Exit::interrupted(
         by,
         "interrupted; the request may have been accepted. Check the dashboard before you retry",
     );
     exit.error.may_have_taken_effect = true;
-    exit
+    Err(exit)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use blocks_cli::{Interruption, Signals};
-use blocks_mock::{Fault, Frequency, Mock, Operation, Script};
+use blocks_mock::{Fault, Frequency, Mock, Operation, RetryAfter, Script};
 use serde_json::{Value, json};
 
 use crate::Folder;
@@ -114,6 +114,71 @@ async fn an_interrupted_batch_reports_every_prompt() {
     assert_eq!(mock.session_count(), 2);
     assert!(ended.err.contains("there is no journal"), "{ended:?}");
     assert!(!ended.err.contains("--journal"), "{ended:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_create_between_attempts_is_not_unknown() {
+    let mock = replying();
+    let folder = Folder::new("between-attempts");
+    let journal = folder.file("journal");
+    let line = format!("batch - --journal {journal}");
+    let fault = Fault::rate_limited(Some(RetryAfter::Seconds(30)));
+    mock.inject(Operation::CreateSession, Frequency::Always, fault);
+    let signals = Signals::default();
+    let test = Test::new(&mock, &line).input(prompts(3)).signals(&signals);
+    let sender = async {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        signals.send(Interruption::Terminate);
+        std::future::pending::<()>().await
+    };
+    let ended = tokio::select! {
+        ended = test.run() => ended,
+        () = sender => unreachable!(),
+    };
+    assert_eq!(ended.code, 143, "{ended:?}");
+    let expected = ["p0", "p1", "p2"].map(|id| pair(id, "interrupted"));
+    assert_eq!(statuses(&ended), expected);
+    for line in ended.lines() {
+        assert_eq!(line["error"]["may_have_taken_effect"], false, "{line}");
+        assert_eq!(line["error"]["message"], "interrupted before it was sent");
+    }
+    let text = std::fs::read_to_string(&journal).unwrap();
+    let count = |event: &str| text.matches(&format!("\"{event}\"")).count();
+    assert!(count("starting") > 0, "{text}");
+    assert_eq!(count("not_started"), count("starting"), "{text}");
+    mock.clear_faults();
+    let second = Test::new(&mock, &line).input(prompts(3)).run().await;
+    assert_eq!((second.code, mock.session_count()), (0, 3), "{second:?}");
+}
+
+#[cfg(unix)]
+#[tokio::test(start_paused = true)]
+async fn a_journal_that_is_moved_stops_the_batch() {
+    let agent = Script::reply("Done.").reply_after(Duration::from_secs(10));
+    let mock = Mock::builder().agent(agent).build();
+    let folder = Folder::new("moved-journal");
+    let (journal, moved) = (folder.file("journal"), folder.file("journal.1"));
+    let line = format!("batch - --max-running 1 --journal {journal}");
+    let test = Test::new(&mock, &line).input(prompts(3));
+    let mover = async {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        std::fs::rename(&journal, &moved).unwrap();
+        std::future::pending::<()>().await
+    };
+    let ended = tokio::select! {
+        ended = test.run() => ended,
+        () = mover => unreachable!(),
+    };
+    assert_eq!((ended.code, creates(&mock)), (1, 1), "{ended:?}");
+    let expected = [
+        pair("p0", "completed"),
+        pair("p1", "refused"),
+        pair("p2", "refused"),
+    ];
+    assert_eq!(statuses(&ended), expected, "{ended:?}");
+    let warning = "warning: cannot write the journal: another program has moved, deleted or \
+                   replaced the file; no more prompts are started\n";
+    assert!(ended.err.contains(warning), "{ended:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use blocks_cli::{Interruption, Signals};
-use blocks_mock::{Fault, Frequency, Mock, Operation, Script};
+use blocks_mock::{Fault, Frequency, Mock, Operation, RetryAfter, Script};
 use serde_json::Value;
 
 use crate::Folder;
@@ -243,6 +243,36 @@ async fn a_signal_during_a_create_says_that_it_may_exist() {
         0,
         "no empty file is left"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_signal_between_attempts_says_that_nothing_exists() {
+    for command in ["run", "send"] {
+        let mock = replying();
+        let (line, operation) = match command {
+            "run" => (
+                "run --agent claude --json hello".to_owned(),
+                Operation::CreateSession,
+            ),
+            _ => (
+                format!("send {} --json more", session(&mock).await),
+                Operation::CreateMessage,
+            ),
+        };
+        let fault = Fault::rate_limited(Some(RetryAfter::Seconds(60)));
+        mock.inject(operation, Frequency::Always, fault);
+        let (before, prompts) = (mock.count(operation), mock.user_message_count());
+        let ended = run_and_interrupt(&line, &mock, Interruption::Interrupt).await;
+        assert_eq!(ended.code, 130, "{ended:?}");
+        assert_eq!(mock.count(operation) - before, 1, "{ended:?}");
+        assert_eq!(mock.user_message_count(), prompts);
+        let report = ended.json();
+        valid("result", &report);
+        assert_eq!(report["status"], "interrupted");
+        assert_eq!(report["error"]["may_have_taken_effect"], false);
+        let text = "error: interrupted; the prompt certainly had no effect and can be sent again\n";
+        assert!(ended.err.contains(text), "{ended:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

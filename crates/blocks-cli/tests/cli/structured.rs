@@ -1,5 +1,8 @@
 //! Tests of `--schema`, which checks the JSON in a reply, and of `--correct`, which asks the agent to correct the JSON.
 
+use std::time::Duration;
+
+use blocks_cli::{Interruption, Signals};
 use blocks_mock::{Fault, Frequency, Mock, Operation, RetryAfter, Script, TurnInfo};
 use serde_json::{Value, json};
 
@@ -269,6 +272,31 @@ async fn a_rate_limited_correction_says_that_it_waits() {
     ] {
         assert!(ended.err.contains(text), "{ended:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_signal_before_a_correction_keeps_its_code() {
+    let mock = replying(&["It is a bug."]);
+    let fault = Fault::rate_limited(Some(RetryAfter::Seconds(300)));
+    mock.inject(Operation::CreateMessage, Frequency::Always, fault);
+    let signals = Signals::default();
+    let line = "run --json --agent claude --schema - --correct 5 hello";
+    let test = test(&mock, line).signals(&signals);
+    let sender = async {
+        tokio::time::sleep(Duration::from_secs(120)).await;
+        signals.send(Interruption::Interrupt);
+        std::future::pending::<()>().await
+    };
+    let ended = tokio::select! {
+        ended = test.run() => ended,
+        () = sender => unreachable!(),
+    };
+    assert_eq!(ended.code, 130, "{ended:?}");
+    assert_eq!(mock.count(Operation::CreateMessage), 1, "{ended:?}");
+    let report = ended.json();
+    assert_eq!(report["final_message"], "It is a bug.");
+    assert_eq!(report["error"]["kind"], "interrupted");
+    assert_eq!(report["error"]["may_have_taken_effect"], false);
 }
 
 #[tokio::test(start_paused = true)]

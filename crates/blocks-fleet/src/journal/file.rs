@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs::OpenOptions;
 use std::future::ready;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -51,6 +51,9 @@ enum Event {
 
 /// Keeps a journal in a file, which only one run can use at a time.
 ///
+/// On Unix, the journal fails if another program moves, deletes or replaces the file during the run. The run then
+/// starts no more prompts, because the next run would not find their steps, and would send them again.
+///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let folder = tempfile::tempdir()?;
@@ -72,6 +75,9 @@ pub struct FileJournal {
 #[derive(Debug)]
 struct Writer {
     file: LockedFile,
+    /// The absolute path of the file.
+    #[cfg_attr(not(unix), allow(dead_code))]
+    path: PathBuf,
     /// Whether the last line of the file may be incomplete.
     is_cut: bool,
 }
@@ -159,6 +165,7 @@ impl FileJournal {
         }
         let writer = Writer {
             file,
+            path: std::path::absolute(path).map_err(JournalError::new)?,
             is_cut: history.is_cut,
         };
         Ok(Self {
@@ -179,9 +186,17 @@ impl FileJournal {
 
     fn append(&self, event: Event) -> Result<(), JournalError> {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_claim = matches!(event, Event::Starting { .. });
+        if is_claim {
+            writer.check_path().map_err(JournalError::new)?;
+        }
         let line = writer.append(&event).map_err(JournalError::new)?;
         self.history().add(event, line);
-        Ok(())
+        // The other steps are written even if the file was moved. A person can then still find them.
+        match is_claim {
+            true => Ok(()),
+            false => writer.check_path().map_err(JournalError::new),
+        }
     }
 
     fn entry(&self, id: &str) -> Result<Option<Entry>, JournalError> {
@@ -240,6 +255,33 @@ impl Journal for FileJournal {
 }
 
 impl Writer {
+    /// Fails if the path no longer leads to the open file, for example because another program has rotated the file or
+    /// written it again. The next run would then not find the steps of this run. The lock would not prevent a second
+    /// run at the same time either, because it is on the file, not on the path.
+    #[cfg(unix)]
+    fn check_path(&self) -> std::io::Result<()> {
+        use std::os::unix::fs::MetadataExt;
+
+        let open = self.file.metadata()?;
+        let is_same = match std::fs::metadata(&self.path) {
+            Ok(found) => (found.dev(), found.ino()) == (open.dev(), open.ino()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
+            Err(error) => return Err(error),
+        };
+        match is_same {
+            true => Ok(()),
+            false => Err(std::io::Error::other(
+                "another program has moved, deleted or replaced the file",
+            )),
+        }
+    }
+
+    /// The standard library cannot compare files on other systems.
+    #[cfg(not(unix))]
+    fn check_path(&self) -> std::io::Result<()> {
+        Ok(())
+    }
+
     /// Appends an event, and returns the position of its line.
     fn append(&mut self, event: &Event) -> std::io::Result<Line> {
         let mut lines = String::new();
@@ -495,6 +537,43 @@ mod tests {
         file.as_file().set_len(LONGEST_LINE + 2).unwrap();
         let error = FileJournal::open(file.path()).unwrap_err();
         assert!(error.to_string().contains("line 1 is longer"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_file_that_is_moved_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, moved) = (folder.path().join("journal"), folder.path().join("moved"));
+        let (request, retry) = (Fingerprint::default(), Retry::default());
+        let expected = "another program has moved, deleted or replaced the file";
+        for is_replaced in [false, true] {
+            let journal = FileJournal::open(&path).unwrap();
+            assert!(journal.claim("a", &request, &retry).await.unwrap());
+            std::fs::rename(&path, &moved).unwrap();
+            if is_replaced {
+                std::fs::copy(&moved, &path).unwrap();
+            }
+            let error = journal.claim("b", &request, &retry).await.unwrap_err();
+            assert_eq!(
+                (error.to_string().as_str(), error.is_temporary()),
+                (expected, false)
+            );
+            let created = Step::Created(Created {
+                session_id: "s".to_owned(),
+                ..Created::default()
+            });
+            let error = journal.record("a", &created).await.unwrap_err();
+            assert_eq!(error.to_string(), expected);
+            let text = std::fs::read_to_string(&moved).unwrap();
+            assert!(
+                text.contains("created") && !text.contains("\"b\""),
+                "{text}"
+            );
+            std::fs::rename(&moved, &path).unwrap();
+            journal.record("a", &Step::Unknown(None)).await.unwrap();
+            drop(journal);
+            std::fs::remove_file(&path).unwrap();
+        }
     }
 
     #[tokio::test]

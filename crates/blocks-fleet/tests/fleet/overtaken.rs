@@ -59,7 +59,7 @@ impl Journal for Overtaken {
 async fn too_few_entries_are_an_error() {
     let journal = Arc::new(Overtaken::default());
     let client = Client::builder("key").service(Mock::new().service());
-    let work = Arc::new(Work(client.build().unwrap()));
+    let work = Arc::new(Work::new(client.build().unwrap()));
     let prompts = vec![prompt("a"), prompt("b")];
     let batch = Batch::new(prompts, journal, work, BatchOptions::default()).await;
     let Err(error) = batch else {
@@ -73,7 +73,7 @@ async fn too_few_entries_are_an_error() {
 async fn the_recorded_result_is_reported() {
     let mock = Mock::new();
     let builder = Client::builder(mock.key()).service(mock.service());
-    let work = Arc::new(Work(builder.build().unwrap()));
+    let work = Arc::new(Work::new(builder.build().unwrap()));
     let journal = Arc::new(Overtaken::default());
     let options = BatchOptions::default();
     let batch = Batch::new(vec![prompt("a")], journal, work, options).await;

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use blocks_fleet::{
-    Batch, BatchItem, BatchOptions, Created, Entry, Fingerprint, Journal, JournalError,
-    JournalFuture, NoJournal, Retry, State, Step,
+    Batch, BatchItem, BatchOptions, Created, Entry, FileJournal, Fingerprint, Journal,
+    JournalError, JournalFuture, NoJournal, Retry, State, Step,
 };
-use blocks_mock::Mock;
+use blocks_mock::{Fault, Frequency, Mock, Operation, RetryAfter};
 use blocks_sdk::{Client, RateLimit};
 use serde_json::json;
 use tokio::time::{Instant, sleep, timeout};
@@ -115,7 +115,7 @@ impl Journal for MemoryJournal {
 
 async fn batch(mock: &Mock, journal: Arc<MemoryJournal>, ids: &[&str]) -> Batch<'static, Work> {
     let builder = Client::builder(mock.key()).service(mock.service());
-    let work = Arc::new(Work(builder.build().unwrap()));
+    let work = Arc::new(Work::new(builder.build().unwrap()));
     let prompts = ids.iter().map(|id| prompt(id)).collect();
     let batch = Batch::new(prompts, journal, work, BatchOptions::default()).await;
     batch.unwrap()
@@ -207,7 +207,7 @@ async fn a_claim_is_repeated_after_a_long_wait_for_a_permit() {
     // permit.
     let limit = RateLimit::per_minute(3).unwrap();
     let builder = Client::builder(mock.key()).service(mock.service());
-    let work = Arc::new(Work(builder.rate_limit(limit).build().unwrap()));
+    let work = Arc::new(Work::new(builder.rate_limit(limit).build().unwrap()));
     let others = (0..100).map(|n| prompt(&n.to_string()));
     let prompts = others.chain([prompt("lost")]).collect();
     let shared: Arc<dyn Journal> = journal.clone();
@@ -228,7 +228,7 @@ async fn a_stop_sends_no_prompt_that_waits_for_a_permit() {
     let mock = Mock::new();
     let limit = RateLimit::per_minute(4).unwrap();
     let builder = Client::builder(mock.key()).service(mock.service());
-    let work = Arc::new(Work(builder.rate_limit(limit).build().unwrap()));
+    let work = Arc::new(Work::new(builder.rate_limit(limit).build().unwrap()));
     let prompts = (0..50).map(|n| prompt(&n.to_string())).collect();
     let journal: Arc<dyn Journal> = Arc::new(NoJournal);
     let batch = Batch::new(prompts, journal, work, BatchOptions::default()).await;
@@ -245,11 +245,58 @@ async fn a_stop_sends_no_prompt_that_waits_for_a_permit() {
     assert_eq!(batch.not_started(), (sent..50).collect::<Vec<_>>());
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_interrupted_batch_gives_back_unsent_prompts() {
+    // After a 429, the create certainly had no effect. During a slow attempt, this is not known.
+    let refused = Fault::rate_limited(Some(RetryAfter::Seconds(60)));
+    let slow = Fault::Delay(Duration::from_secs(60));
+    for (fault, is_unsent) in [(refused, true), (slow, false)] {
+        let mock = Mock::new();
+        mock.inject(Operation::CreateSession, Frequency::Always, fault);
+        let journal = MemoryJournal::new(Duration::from_millis(400));
+        let mut batch = batch(&mock, Arc::clone(&journal), &["a"]).await;
+        let running = timeout(Duration::from_secs(10), batch.next()).await;
+        assert!(running.is_err());
+        assert_eq!(batch.not_started(), Vec::<usize>::new());
+        assert_eq!(journal.entries.lock().unwrap()["a"], State::Starting);
+        batch.interrupt().await;
+        let expected: &[usize] = if is_unsent { &[0] } else { &[] };
+        assert_eq!(batch.not_started(), expected);
+        assert_eq!(journal.entries.lock().unwrap().is_empty(), is_unsent);
+        assert!(batch.next().await.is_none());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_batch_gives_back_unsent_prompts() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal");
+    let mock = Mock::new();
+    let refused = Fault::rate_limited(Some(RetryAfter::Seconds(60)));
+    mock.inject(Operation::CreateSession, Frequency::Always, refused);
+    let builder = Client::builder(mock.key()).service(mock.service());
+    let work = Arc::new(Work::new(builder.build().unwrap()));
+    let journal: Arc<dyn Journal> = Arc::new(FileJournal::open(&path).unwrap());
+    let options = BatchOptions::default();
+    let batch = Batch::new(vec![prompt("a")], journal, work, options).await;
+    let mut batch = batch.unwrap();
+    let running = timeout(Duration::from_secs(10), batch.next()).await;
+    assert!(running.is_err());
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(
+        text.contains("starting") && !text.contains("not_started"),
+        "{text}"
+    );
+    drop(batch);
+    let journal = FileJournal::open(&path).unwrap();
+    assert_eq!(journal.read(&["a".to_owned()]).await.unwrap(), [None]);
+}
+
 #[tokio::test]
 async fn two_prompts_with_one_id_are_an_error() {
     let mock = Mock::new();
     let builder = Client::builder(mock.key()).service(mock.service());
-    let work = Arc::new(Work(builder.build().unwrap()));
+    let work = Arc::new(Work::new(builder.build().unwrap()));
     let prompts = ["a", "b", "a"].map(prompt).into();
     let batch = Batch::new(prompts, Arc::new(NoJournal), work, BatchOptions::default()).await;
     let Err(error) = batch else {

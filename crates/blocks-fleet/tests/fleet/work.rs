@@ -1,13 +1,26 @@
 //! Implements [`BatchWork`], which creates the sessions of a batch and waits for the replies, for the tests of this
 //! folder.
 
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
 use blocks_fleet::{
     BatchPrompt, BatchWork, BeforeSend, Created, Fingerprint, NotCreated, Replied, WorkFuture,
 };
-use blocks_sdk::{Agent, Client, CreateSession, Error};
+use blocks_sdk::{Agent, Client, CreateEffect, CreateSession, Error};
 use serde_json::json;
 
-pub struct Work(pub Client);
+pub struct Work {
+    client: Client,
+    effects: Mutex<BTreeMap<usize, CreateEffect>>,
+}
+
+impl Work {
+    pub fn new(client: Client) -> Self {
+        let effects = Mutex::default();
+        Self { client, effects }
+    }
+}
 
 /// Returns a prompt whose text is its id.
 pub fn prompt(id: &str) -> BatchPrompt {
@@ -23,7 +36,7 @@ impl BatchWork for Work {
 
     fn create<'a>(
         &'a self,
-        _: usize,
+        index: usize,
         prompt: &'a BatchPrompt,
         before_send: BeforeSend,
     ) -> WorkFuture<'a, Result<Created, NotCreated<Self::Report>>> {
@@ -33,7 +46,8 @@ impl BatchWork for Work {
                 session_id: error.session_id().map(ToString::to_string),
                 report: Err(error.to_string()),
             };
-            let permit = self.0.acquire_create().await.map_err(failed)?;
+            let permit = self.client.acquire_create().await.map_err(failed)?;
+            self.effects.lock().unwrap().insert(index, permit.effect());
             if let Err(error) = before_send.await {
                 return Err(NotCreated {
                     may_have_taken_effect: false,
@@ -51,6 +65,10 @@ impl BatchWork for Work {
         })
     }
 
+    fn may_have_taken_effect(&self, index: usize) -> bool {
+        self.effects.lock().unwrap()[&index].may_have_taken_effect()
+    }
+
     fn is_failed(&self, _: &serde_json::Value) -> bool {
         false
     }
@@ -63,7 +81,7 @@ impl BatchWork for Work {
     ) -> WorkFuture<'a, Replied<Self::Report>> {
         Box::pin(async move {
             let pending = created.pending.expect("the mock names a thread");
-            let reply = self.0.resume(pending).reply().await;
+            let reply = self.client.resume(pending).reply().await;
             let text = reply.map(|reply| reply.text().to_owned());
             let text = text.map_err(|error| error.to_string());
             Replied {

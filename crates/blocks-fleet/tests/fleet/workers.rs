@@ -43,7 +43,7 @@ async fn works_until_it_is_killed() {
         max_running: 40,
         ..BatchOptions::default()
     };
-    let work = Arc::new(Work(client));
+    let work = Arc::new(Work::new(client));
     let mut batch = loop {
         // The Redis server may be restarting. If the journal cannot be read, the loop tries again.
         let journal = Arc::new(RedisJournal::new(&journal).unwrap().lease(LEASE));

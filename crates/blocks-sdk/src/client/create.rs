@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use crate::client::Client;
 use crate::engine::call::{Admission, Api, BoxFuture, Operation};
+use crate::engine::effect::{CreateEffect, Prepared};
 use crate::engine::error::Error;
 use crate::engine::rate_limit::{Permit, require_runtime};
 use crate::request::{CreateSession, FollowUp};
@@ -30,10 +31,11 @@ impl Client {
     /// Creates a session, posts its first message and dispatches the message to the agent.
     ///
     /// Do not drop this future before it has completed. A `select!` or a time-out around the future can drop it. If the
-    /// request was already sent, a billed session may exist, and your program does not know its id. To limit the
-    /// duration of the whole create, set [`RetryPolicy::call_timeout`](crate::RetryPolicy::call_timeout). To stop
-    /// waiting earlier, use [`create_session_detached`](Self::create_session_detached): it runs the create in a
-    /// separate task, which continues when your program stops waiting.
+    /// request was already sent, a billed session may exist, and your program does not know its id.
+    /// [`CreatePermit::effect`] says whether this is possible. To limit the duration of the whole create, set
+    /// [`RetryPolicy::call_timeout`](crate::RetryPolicy::call_timeout). To stop waiting earlier, use
+    /// [`create_session_detached`](Self::create_session_detached): it runs the create in a separate task, which
+    /// continues when your program stops waiting.
     ///
     /// The client sends the create again only when the create certainly had no effect, for example after a 429 or if
     /// the client could not connect.
@@ -55,7 +57,7 @@ impl Client {
     /// # Ok(()) });
     /// ```
     pub async fn create_session(&self, request: CreateSession) -> Result<Session, Error> {
-        self.create(request, None).await
+        self.create(request, Prepared::default()).await
     }
 
     /// Creates a session in a separate task. Dropping the returned value does not stop the create.
@@ -84,7 +86,7 @@ impl Client {
     /// ```
     pub fn create_session_detached(&self, request: CreateSession) -> Detached<Session> {
         let client = self.clone();
-        Detached::spawn(async move { client.create(request, None).await })
+        Detached::spawn(async move { client.create(request, Prepared::default()).await })
     }
 
     /// Acquires the rate limiter's permit for one create or follow-up, before the request is sent.
@@ -119,13 +121,14 @@ impl Client {
             client: self.clone(),
             permit: Some(permit),
             acquired: Instant::now(),
+            effect: CreateEffect::default(),
         })
     }
 
     fn create(
         &self,
         request: CreateSession,
-        permit: Option<Permit>,
+        prepared: Prepared,
     ) -> BoxFuture<'_, Result<Session, Error>> {
         Box::pin(async move {
             let body = request.validated()?;
@@ -137,7 +140,7 @@ impl Client {
             };
             let sent = self
                 .engine
-                .call_for(operation, admission, permit, None, Ok, send);
+                .call_for(operation, admission, prepared, None, Ok, send);
             let (data, response) = sent.await?;
             Ok(Session::new(self.clone(), data, response))
         })
@@ -152,9 +155,39 @@ pub struct CreatePermit {
     client: Client,
     permit: Option<Permit>,
     acquired: Instant,
+    effect: CreateEffect,
 }
 
 impl CreatePermit {
+    /// Returns a handle that says whether the request that is sent with this permit may have had an effect.
+    ///
+    /// If a program drops the future of a request, for example after a signal, it gets neither a result nor an error.
+    /// The handle then says whether a billed session or turn may exist. It certainly does not exist if the future was
+    /// dropped before the first attempt, or in the pause before the request is sent again.
+    ///
+    /// ```
+    /// # mod doctest { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doctest.rs")); }
+    /// # doctest::with_client(async |client, mock| {
+    /// use std::time::Duration;
+    /// use blocks_mock::{Fault, Frequency, RetryAfter};
+    /// use blocks_sdk::{Agent, CreateSession};
+    /// use tokio::time::timeout;
+    ///
+    /// let fault = Fault::rate_limited(Some(RetryAfter::Seconds(30)));
+    /// mock.inject(None, Frequency::ONCE, fault);
+    /// let request = CreateSession::new(Agent::claude(), "Add a test for the parser.");
+    /// let permit = client.acquire_create().await?;
+    /// let effect = permit.effect();
+    /// let create = permit.create_session(request);
+    /// assert!(timeout(Duration::from_secs(5), create).await.is_err());
+    /// assert!(!effect.may_have_taken_effect(), "the create can be sent again later");
+    /// # assert_eq!(mock.session_count(), 0);
+    /// # Ok(()) });
+    /// ```
+    pub fn effect(&self) -> CreateEffect {
+        self.effect.clone()
+    }
+
     /// Creates a session with this permit. [`Client::create_session`] describes the create and the effect of dropping
     /// the future.
     ///
@@ -162,8 +195,8 @@ impl CreatePermit {
     /// The errors of [`Client::create_session`].
     pub async fn create_session(mut self, request: CreateSession) -> Result<Session, Error> {
         request.validate()?;
-        let permit = self.take();
-        self.client.create(request, permit).await
+        let prepared = self.take();
+        self.client.create(request, prepared).await
     }
 
     /// Posts a follow-up with this permit. [`SessionRef::follow_up`](crate::SessionRef::follow_up) describes the
@@ -177,18 +210,21 @@ impl CreatePermit {
         request: FollowUp,
     ) -> Result<Turn, Error> {
         request.validate()?;
-        let permit = self.take();
+        let prepared = self.take();
         let session = self.client.session(session_id);
-        session.post(request, permit, None).await
+        session.post(request, prepared, None).await
     }
 
-    /// Returns the permit if its lifetime has not ended. Otherwise gives the permit back to the rate limiter, and
-    /// returns `None`.
-    fn take(&mut self) -> Option<Permit> {
+    /// Returns what the request is sent with. If the lifetime of the permit has ended, gives the permit back to the
+    /// rate limiter, and returns no permit.
+    fn take(&mut self) -> Prepared {
         if self.acquired.elapsed() > PERMIT_LIFETIME {
             self.give_back();
         }
-        self.permit.take()
+        Prepared {
+            permit: self.permit.take(),
+            effect: self.effect(),
+        }
     }
 
     fn give_back(&mut self) {

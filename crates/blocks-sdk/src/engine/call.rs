@@ -20,6 +20,7 @@ use reqwest::{Request, StatusCode};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::engine::attempt::{Attempt, AttemptResult, NoResponse};
+use crate::engine::effect::Prepared;
 use crate::engine::error::{CallContext, Error, ErrorKind};
 use crate::engine::failure::undecodable;
 use crate::engine::rate_limit::{NoPermit, Permit, Priority, after, require_runtime};
@@ -101,7 +102,8 @@ impl Engine {
     where
         F: Future<Output = Sent<T>>,
     {
-        self.call_for(operation, admission, None, None, Ok, send)
+        let prepared = Prepared::default();
+        self.call_for(operation, admission, prepared, None, Ok, send)
     }
 
     /// Waits for a permit that a later call will use. `operation` sets the priority and the time-out of the wait.
@@ -118,13 +120,13 @@ impl Engine {
     }
 
     /// Makes a call, and returns the part of the response that `take` selects. If this part is missing, the error
-    /// contains the received body and ids. The first attempt uses `permit`, if there is one. No attempt starts after
-    /// `end`, but an attempt that has started continues.
+    /// contains the received body and ids. The first attempt uses the permit in `prepared`, if there is one. No attempt
+    /// starts after `end`, but an attempt that has started continues.
     pub(crate) fn call_for<T, U, F>(
         &self,
         operation: Operation,
         admission: Admission,
-        permit: Option<Permit>,
+        prepared: Prepared,
         end: Option<Instant>,
         take: impl FnOnce(Box<T>) -> Result<U, &'static str>,
         send: impl Fn(Api) -> F,
@@ -143,7 +145,13 @@ impl Engine {
             ..self.start(operation, admission, deadline)
         });
         let run = async move {
-            let (taken, mut result) = Arc::clone(&call).run(permit, take, send).await?;
+            let effect = prepared.effect.clone();
+            let sent = Arc::clone(&call).run(prepared, take, send).await;
+            effect.set(match &sent {
+                Ok(_) => true,
+                Err(error) => error.may_have_taken_effect(),
+            });
+            let (taken, mut result) = sent?;
             Ok((taken, ResponseInfo::of(&mut result, &call.core.key)))
         };
         telemetry::operation(operation, &self.core.base, run)
@@ -164,7 +172,11 @@ impl Engine {
     {
         let admission = Admission::Once(Priority::Interactive);
         let call = Arc::new(self.start(operation, admission, Some(deadline)));
-        let run = call.run(Some(permit), Ok, send);
+        let prepared = Prepared {
+            permit: Some(permit),
+            ..Prepared::default()
+        };
+        let run = call.run(prepared, Ok, send);
         telemetry::operation(operation, &self.core.base, run)
     }
 
@@ -200,7 +212,7 @@ impl Sender for Call {
 impl Call {
     async fn run<T, U, F>(
         self: Arc<Self>,
-        mut permit: Option<Permit>,
+        prepared: Prepared,
         take: impl FnOnce(Box<T>) -> Result<U, &'static str>,
         send: impl Fn(Api) -> F,
     ) -> Result<(U, AttemptResult), Error>
@@ -208,6 +220,7 @@ impl Call {
         F: Future<Output = Sent<T>>,
     {
         require_runtime();
+        let Prepared { mut permit, effect } = prepared;
         let api = Arc::new(self.core.api(Arc::clone(&self) as Arc<dyn Sender>));
         let (Admission::Wait(priority) | Admission::Once(priority)) = self.admission;
         let mut acquire = self.core.limiter.acquire(priority, self.deadline);
@@ -233,6 +246,8 @@ impl Call {
                 }
             };
             progress.attempts += 1;
+            // If the future of the call is dropped during the attempt, this value stays.
+            effect.set(true);
             // The future and the decoded value are large. They are boxed, so that the futures of the callers stay
             // small.
             let attempt = Box::pin(async { send(Arc::clone(&api)).await.map(boxed) });
@@ -256,6 +271,8 @@ impl Call {
             let Some(retry_at) = self.retry_at(&mut progress) else {
                 return Err(self.failed(progress));
             };
+            // Only an attempt of a create that certainly had no effect is repeated.
+            effect.set(false);
             drop(permit);
             // There is no sleep after a 429, because the rate limiter grants no permit before the end of the pause.
             if let Some(retry_at) = retry_at {

@@ -6,6 +6,7 @@
 pub(crate) mod attempt;
 pub(crate) mod body;
 pub(crate) mod call;
+pub(crate) mod effect;
 pub(crate) mod error;
 pub(crate) mod failure;
 pub(crate) mod http;

@@ -27,6 +27,7 @@ use tokio::time::{sleep, timeout};
 use crate::client::Client;
 use crate::engine::body::Body;
 use crate::engine::call::{Admission, Api, BoxFuture, Operation};
+use crate::engine::effect::Prepared;
 use crate::engine::error::{CallContext, Error, ErrorKind};
 use crate::engine::failure::{innermost, no_connection, refusal, request_id};
 use crate::engine::http::is_safe;
@@ -120,7 +121,14 @@ impl Artifact {
             };
             let data = client
                 .engine
-                .call_for(operation, admission, None, None, usable, send)
+                .call_for(
+                    operation,
+                    admission,
+                    Prepared::default(),
+                    None,
+                    usable,
+                    send,
+                )
                 .await;
             let (data, response) = data.map_err(|error| error.with_session(&session_id))?;
             Ok(Self {

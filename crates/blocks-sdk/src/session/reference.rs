@@ -10,9 +10,9 @@ use tokio::time::Instant;
 use crate::client::Client;
 use crate::client::create::Detached;
 use crate::engine::call::{Admission, Api, BoxFuture, Operation};
+use crate::engine::effect::Prepared;
 use crate::engine::error::Error;
 use crate::engine::pending::{Pending, thread_in};
-use crate::engine::rate_limit::Permit;
 use crate::messages::MessagesQuery;
 use crate::request::FollowUp;
 use crate::session::Session;
@@ -166,7 +166,8 @@ impl SessionRef {
     ///
     /// Do not drop this future before it has completed. A `select!` or a time-out around the future can drop it. If the
     /// request was already sent, a billed turn may exist, and your program does not know the id of the thread that
-    /// holds the messages of this turn.
+    /// holds the messages of this turn. [`CreatePermit::effect`](crate::CreatePermit::effect) says whether this is
+    /// possible.
     ///
     /// The client sends the follow-up again only when the follow-up certainly had no effect.
     ///
@@ -186,7 +187,7 @@ impl SessionRef {
     /// # Ok(()) });
     /// ```
     pub async fn follow_up(&self, request: FollowUp) -> Result<Turn, Error> {
-        self.post(request, None, None).await
+        self.post(request, Prepared::default(), None).await
     }
 
     /// Posts a follow-up in a separate task. Dropping the returned value does not stop the request.
@@ -195,15 +196,16 @@ impl SessionRef {
     /// Panics outside of a tokio runtime.
     pub fn follow_up_detached(&self, request: FollowUp) -> Detached<Turn> {
         let session = self.clone();
-        Detached::spawn(async move { session.post(request, None, None).await })
+        Detached::spawn(async move { session.post(request, Prepared::default(), None).await })
     }
 
-    /// Posts a follow-up. The first attempt uses `permit` if it is given, and otherwise waits for a permit.
+    /// Posts a follow-up. The first attempt uses the permit in `prepared`, if there is one, and otherwise waits for a
+    /// permit.
     /// The request ends at `end`, if its own time-out is not earlier.
     pub(crate) fn post(
         &self,
         request: FollowUp,
-        permit: Option<Permit>,
+        prepared: Prepared,
         end: Option<Instant>,
     ) -> BoxFuture<'_, Result<Turn, Error>> {
         Box::pin(async move {
@@ -230,7 +232,7 @@ impl SessionRef {
             let client = &self.client;
             let sent = client
                 .engine
-                .call_for(operation, admission, permit, end, accepted, send);
+                .call_for(operation, admission, prepared, end, accepted, send);
             let ((number, pending), response) = sent.await.map_err(|error| {
                 if error.may_have_taken_effect() {
                     self.turns.unknown_outcome(sent_at);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use blocks_fleet::{BatchPrompt, BatchWork, BeforeSend, Created, NotCreated, Replied, WorkFuture};
-use blocks_sdk::{Client, Error, Id, Pending};
+use blocks_sdk::{Client, CreateEffect, Error, Id, Pending};
 use serde_json::Value;
 
 use crate::cmd::latest::latest;
@@ -37,6 +37,8 @@ pub struct PromptWork<'a> {
     /// The report of each prompt that has ended, until the batch returns the report. Before that, the batch records the
     /// result, which can take minutes if the journal does not respond.
     pub ended: Mutex<BTreeMap<usize, TurnReport>>,
+    /// Whether the create of each prompt may have had an effect. The batch needs this if it is interrupted.
+    pub effects: Mutex<BTreeMap<usize, CreateEffect>>,
     /// The local list of sessions for `blocks list`, to which each new session is added.
     pub register: Option<Register>,
 }
@@ -58,6 +60,7 @@ impl BatchWork for PromptWork<'_> {
             };
             let permit = self.client_for_create.acquire_create().await;
             let permit = permit.map_err(failed)?;
+            self.effects().insert(index, permit.effect());
             self.running().insert(index, self.report(index));
             if let Err(error) = before_send.await {
                 let exit = Exit::failed(format!(
@@ -100,6 +103,12 @@ impl BatchWork for PromptWork<'_> {
                 pending,
             })
         })
+    }
+
+    fn may_have_taken_effect(&self, index: usize) -> bool {
+        let effects = self.effects();
+        let effect = effects.get(&index);
+        effect.is_none_or(CreateEffect::may_have_taken_effect)
     }
 
     fn reply<'a>(
@@ -151,6 +160,10 @@ impl PromptWork<'_> {
 
     pub fn ended(&self) -> MutexGuard<'_, BTreeMap<usize, TurnReport>> {
         self.ended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn effects(&self) -> MutexGuard<'_, BTreeMap<usize, CreateEffect>> {
+        self.effects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the initial report of a prompt, which contains only the prompt's id.

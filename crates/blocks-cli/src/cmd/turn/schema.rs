@@ -9,6 +9,7 @@ use crate::args::SchemaOptions;
 use crate::cmd::pending::{self, Content};
 use crate::cmd::wait::{identify, keep_reply};
 use crate::exit::{Code, Exit};
+use crate::report::Status;
 use crate::structured::{ReplySchema, mismatch_exit};
 
 impl Job<'_> {
@@ -63,9 +64,13 @@ impl Job<'_> {
         if let Some(schema) = &self.schema {
             request = request.expect_schema(schema.as_value().clone());
         }
-        let session = output.client_for_create()?.session(turn.session_id());
+        let client = output.client_for_create()?;
+        let session = client.session(turn.session_id());
         let has_pending_file = self.settle.is_some();
-        match self.follow_up(&session, request, has_pending_file).await {
+        match self
+            .follow_up(&client, &session, request, has_pending_file)
+            .await
+        {
             Ok(turn) => {
                 self.is_correcting = true;
                 self.has_sent = true;
@@ -83,7 +88,9 @@ impl Job<'_> {
                 Err(exit)
             }
             Err(mut exit) => {
-                exit.code = Code::ReplyMismatch;
+                if exit.status() != Status::Interrupted {
+                    exit.code = Code::ReplyMismatch;
+                }
                 exit.error.message = format!(
                     "the reply does not conform to the schema: {mismatch}; cannot send the correction: {}",
                     exit.error.message

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
+use crate::engine::effect::Prepared;
 use crate::engine::error::{Error, LastPoll};
 use crate::engine::rate_limit::after;
 use crate::request::FollowUp;
@@ -133,7 +134,10 @@ impl<T: DeserializeOwned + JsonSchema> StructuredWait<T> {
             }
             corrections += 1;
             let request = FollowUp::correction(found).expect::<T>();
-            let sent = turn.session().post(request, None, Some(deadline)).await;
+            let session = turn.session();
+            let sent = session
+                .post(request, Prepared::default(), Some(deadline))
+                .await;
             turn = sent.map_err(|error| {
                 let error = correction_failed(error, &turn, deadline, self.timeout);
                 error.with_reply_mismatch(mismatch.clone())
