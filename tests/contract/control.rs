@@ -61,8 +61,8 @@ async fn control_operations_respond_as_documented() {
             let create = create.json(&json!({"message": "hi", "agent_name": "claude"}));
             let made: Value = create.send().await.unwrap().json().await.unwrap();
             mock.inject(
-                None,
-                blocks_mock::Frequency::Times(0),
+                blocks_mock::Operation::Download,
+                blocks_mock::Frequency::Always,
                 blocks_mock::Fault::Refuse,
             );
             let session = made["id"].as_str().expect("a session");

@@ -154,7 +154,7 @@ async fn faults_of_a_create_make_at_most_one_session() {
         (Fault::Truncate, 1, true),
         (Fault::Html, 1, false),
         (Fault::ReplaceField("id".into(), true.into()), 1, false),
-        (Fault::Delay(Duration::from_secs(3600)), 0, false),
+        (Fault::Delay(Duration::from_secs(3600)), 1, false),
         (Fault::status(503), 0, false),
     ] {
         let mock = Mock::builder()

@@ -24,11 +24,11 @@ pub struct MockBody {
 /// Creates the server-sent events (SSE) for the mock's web page. After each event, the page reads its data again.
 struct Events {
     mock: Mock,
-    sent: Option<[usize; 4]>,
+    sent: Option<(u64, usize)>,
     /// Number of checks in a row without a change. Every 200 ms, the mock checks whether the data has changed. After
-    /// every 50 checks without a change, it sends an SSE comment, which a reader ignores. If the connection was lost,
-    /// this fails, and the checks end. Without the comments, the mock would notice only a connection that the reader
-    /// closed.
+    /// every 50 checks without a change, it sends an SSE comment, which a reader ignores. If the connection was closed
+    /// or lost, this fails, and the checks end. Without the comments, the mock would not notice the end of the
+    /// connection, because the server also responds to a client that has closed its own direction.
     idle: u32,
 }
 

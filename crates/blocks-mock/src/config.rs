@@ -56,7 +56,7 @@ pub struct MockConfig {
     pub seed: Option<u64>,
     /// Port to listen on. Default: 0, a free port.
     pub port: u16,
-    /// Delay before each response of the service. Default: none.
+    /// Delay before each response of the service. The request takes effect before the delay. Default: none.
     #[serde(with = "crate::duration")]
     #[schemars(with = "String")]
     pub delay: Duration,

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::body::MockBody;
 use crate::duration;
-use crate::fault::{FaultRule, Operation};
+use crate::fault::{FaultRule, Frequency, Operation};
 use crate::mock::Mock;
 use crate::object;
 use crate::request_log::RecordedRequest;
@@ -111,6 +111,9 @@ impl Mock {
             ["requests", "wait"] if parts.method == Method::GET => self.wait(query).await,
             _ => self.act(&parts.method, &segments, query, body),
         };
+        if parts.method != Method::GET {
+            self.inner.note_change();
+        }
         Some(match result {
             Ok(value) => json_response(200, &value),
             Err(Refusal(status, text)) => {
@@ -292,17 +295,15 @@ impl Mock {
                 changed.await;
             }
         };
-        match tokio::time::timeout(filter.timeout, reached).await {
-            Ok(()) => Ok(json!({"items": self.matching_requests(&filter)})),
-            Err(_) => {
-                let text = format!(
-                    "{} of {} requests matched before the time-out",
-                    self.count_matching(&filter),
-                    filter.count
-                );
-                Err(Refusal(409, text))
-            }
+        let reached = tokio::time::timeout(filter.timeout, reached).await.is_ok();
+        // After a time-out, the requests are counted once more. Otherwise the error could say that all requests
+        // matched.
+        let (matched, count) = (self.count_matching(&filter), filter.count);
+        if !reached && matched < count {
+            let text = format!("{matched} of {count} requests matched before the time-out");
+            return Err(Refusal(409, text));
         }
+        Ok(json!({"items": self.matching_requests(&filter)}))
     }
 
     /// Returns the number of requests that match `filter`. The limit of `filter` is ignored.
@@ -343,10 +344,12 @@ impl Mock {
         })
     }
 
+    /// Returns the faults, except those that were used as often as [`Frequency::Times`] allows.
     fn faults(&self) -> Vec<Value> {
         let state = self.inner.state();
         let rules = state.faults.rules.iter();
         rules
+            .filter(|(_, rule)| rule.when != Frequency::Times(0))
             .map(|(id, rule)| json!({"id": id, "rule": rule}))
             .collect()
     }
@@ -366,20 +369,19 @@ impl Mock {
         advanced.collect()
     }
 
-    /// Returns four numbers. If one of them changes, the data of the web page has changed. The first three are the
-    /// numbers of requests, responses and faults. The last number is the sum of all sessions, messages, pull requests
-    /// and plans.
-    pub(crate) fn version(&self) -> [usize; 4] {
+    /// Returns two numbers. If one of them changes, the data of the web page may have changed. The first number counts
+    /// the changes that requests and tests make, and never becomes smaller. The second number is the sum of all
+    /// sessions, messages, pull requests and plans, because agents add some of these without a request.
+    pub(crate) fn version(&self) -> (u64, usize) {
         let settings = self.inner.settings();
+        let changes = self.inner.changes();
         let mut state = self.inner.state();
-        let (requests, responses) = (state.requests.total(), state.requests.responses);
-        let faults = state.faults.rules.len();
         let mut shown = state.sessions.len();
         for session in state.sessions.values_mut() {
             session.advance(&settings.dialect, &self.inner.clock);
             shown += session.messages.len() + session.pull_requests.len() + session.plans.len();
         }
-        [requests, responses, faults, shown]
+        (changes, shown)
     }
 }
 

@@ -59,7 +59,8 @@ pub enum RetryAfter {
     Date(u64),
 }
 
-/// Describes a fault of one request.
+/// Describes a fault of one request. If a fault prevents the operation from taking effect, the request does not count
+/// towards the [`RateLimit`](crate::RateLimit).
 ///
 /// ```
 #[doc = include_str!("doctest.txt")]
@@ -94,7 +95,8 @@ pub enum Fault {
         #[serde(default)]
         after_effect: bool,
     },
-    /// A pause before the response.
+    /// A pause before the response. The operation takes effect before the pause, so it also takes effect if the client
+    /// gives up during the pause.
     Delay(
         #[serde(with = "crate::duration")]
         #[schemars(with = "String")]

@@ -8,7 +8,9 @@ use tokio::time::Instant;
 
 use crate::fault::RetryAfter;
 
-/// Limits the number of requests with the API key. Above the limit the mock responds with 429.
+/// Limits the number of requests with the API key. Above the limit the mock responds with 429. A request that a fault
+/// prevents from taking effect, for example with a 503, does not count. No source says whether the service counts such
+/// requests.
 ///
 /// ```
 #[doc = include_str!("doctest.txt")]

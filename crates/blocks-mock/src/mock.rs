@@ -55,9 +55,12 @@ pub(crate) struct Inner {
     initial: Initial,
     pub control: AtomicBool,
     url_generation: AtomicU64,
-    /// Notified after each response, after each request that gets no response, and after a reset. Wakes the handler of
-    /// `/_mock/requests/wait`, which responds when clients have sent as many requests as the test expects.
+    /// Notified by [`Inner::note_change`]. Wakes the handler of `/_mock/requests/wait`, which responds when clients
+    /// have sent as many requests as the test expects.
     pub changed: Notify,
+    /// The number of calls of [`Inner::note_change`]. A reset does not change this number back. Otherwise the web page
+    /// would not notice a reset that is followed by the same requests as before.
+    changes: AtomicU64,
     pub observer: Option<Observer>,
 }
 
@@ -138,6 +141,16 @@ impl Inner {
         }
     }
 
+    /// Notes that a request has arrived or ended, or that a test has changed the mock.
+    pub fn note_change(&self) {
+        self.changes.fetch_add(1, Ordering::Relaxed);
+        self.changed.notify_waiters();
+    }
+
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Relaxed)
+    }
+
     pub fn url_generation(&self) -> u64 {
         self.url_generation.load(Ordering::Relaxed)
     }
@@ -188,11 +201,13 @@ impl Mock {
             when,
             fault,
         });
+        self.inner.note_change();
     }
 
     /// Removes all faults.
     pub fn clear_faults(&self) {
         self.inner.state().faults.rules.clear();
+        self.inner.note_change();
     }
 
     /// Removes all sessions and requests, sets all counts to zero, and restores the initial settings, faults and rules.
@@ -212,7 +227,7 @@ impl Mock {
             ..State::default()
         };
         drop(state);
-        self.inner.changed.notify_waiters();
+        self.inner.note_change();
     }
 
     /// Expires all presigned URLs (the URLs of artifact downloads) that the mock has sent so far.
@@ -284,7 +299,10 @@ impl Mock {
     pub fn delete_message(&self, message: impl Display) -> bool {
         let message = parse(message);
         let mut state = self.inner.state();
-        state.sessions.values_mut().any(|s| s.delete(message))
+        let existed = state.sessions.values_mut().any(|s| s.delete(message));
+        drop(state);
+        self.inner.note_change();
+        existed
     }
 
     /// Ends the latest turn of a session with the reply `text`. Returns `false`, without a change, if the session does
@@ -322,7 +340,10 @@ impl Mock {
     /// Adds a request to the log. Returns the place of the request, which [`Self::record_status`] needs.
     pub(crate) fn record(&self, request: RecordedRequest, settings: &Settings) -> Logged {
         let mut state = self.inner.state();
-        state.requests.add(request, settings.request_log_size)
+        let logged = state.requests.add(request, settings.request_log_size);
+        drop(state);
+        self.inner.note_change();
+        logged
     }
 
     /// Records the status of a request's response.
@@ -473,7 +494,7 @@ impl MockBuilder {
         self
     }
 
-    /// Delays each response of the service. Default: no delay.
+    /// Delays each response of the service. The request takes effect before the delay. Default: no delay.
     pub fn delay(mut self, delay: Duration) -> Self {
         self.config.delay = delay;
         self
@@ -521,8 +542,9 @@ impl MockBuilder {
     }
 
     /// Calls `observer` with each request, for example to log the request and the status. The call takes place
-    /// immediately before the response is sent or the connection is closed. The observer is not called for requests of
-    /// the control plane and the web pages. With [`RequestLog::Counts`], the observer gets no path, headers and body.
+    /// immediately before the response is sent or the connection is closed, and also when a client drops the request
+    /// before the response. The observer is not called for requests of the control plane and the web pages. With
+    /// [`RequestLog::Counts`], the observer gets no path, headers and body.
     pub fn on_request(
         mut self,
         observer: impl Fn(&RecordedRequest) + Send + Sync + 'static,
@@ -568,6 +590,7 @@ impl MockBuilder {
                 control: AtomicBool::new(self.control.unwrap_or(false)),
                 url_generation: AtomicU64::new(0),
                 changed: Notify::new(),
+                changes: AtomicU64::new(0),
                 observer: self.observer,
             }),
         }

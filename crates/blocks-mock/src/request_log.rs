@@ -36,8 +36,10 @@ pub struct RecordedRequest {
     pub headers: Vec<(String, String)>,
     /// Request body; bytes that are not UTF-8 are replaced.
     pub body: String,
-    /// Status of the response. The status is `None` before the mock responds. The status stays `None` if the mock or
-    /// the client closes the connection before a response.
+    /// Status of the response. The status is `None` before the mock responds. The status stays `None` if the mock
+    /// closes the connection without a response, or if a client in this process drops the request before the response.
+    /// On a port, the mock also responds to a client that has given up, because it cannot know whether the client still
+    /// reads.
     pub status: Option<u16>,
 }
 
@@ -92,7 +94,6 @@ pub(crate) struct Requests {
     kept: VecDeque<RecordedRequest>,
     /// Number of older requests that are no longer kept.
     pub dropped: usize,
-    pub responses: usize,
     counts: HashMap<Option<Operation>, usize>,
     /// Number of resets before these requests.
     resets: usize,
@@ -131,7 +132,6 @@ impl Requests {
         if request.resets != self.resets {
             return;
         }
-        self.responses += 1;
         let place = request.number.checked_sub(self.dropped);
         if let Some(request) = place.and_then(|place| self.kept.get_mut(place)) {
             request.status = Some(status);

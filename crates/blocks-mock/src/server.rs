@@ -124,8 +124,10 @@ fn accept(listener: TcpListener, mock: Mock) -> Pin<Box<dyn Future<Output = ()> 
             connections.spawn(async move {
                 let responder = service_fn(|request| service.serve(request));
                 // The service returns an error if a fault or a replayed failure closes the connection, or if the
-                // request cannot be read. hyper then closes the connection.
+                // request cannot be read. hyper then closes the connection. With `half_close`, a client that has closed
+                // only its own direction still gets the response.
                 let _ = http1::Builder::new()
+                    .half_close(true)
                     .timer(TokioTimer::new())
                     .serve_connection(TokioIo::new(stream), responder)
                     .await;

@@ -13,23 +13,30 @@ use http::header::{
 use http::{HeaderValue, Request, Response, StatusCode, request::Parts};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use tokio::sync::Notify;
 use tower_service::Service;
 
 use crate::body::MockBody;
 use crate::fault::{Fault, Operation, RetryAfter};
 use crate::handlers::{Failure, Handler};
-use crate::mock::Mock;
+use crate::mock::{Inner, Mock};
 use crate::request_log::{RecordedRequest, RequestLog};
 use crate::route::{Ids, Route, route};
 use crate::settings::Settings;
 
-/// Wakes the waiting handlers when a request ends, also if the client closes the connection and the future is dropped.
-struct Ended<'a>(&'a Notify);
+/// Reports the end of a request when it is dropped. So the end is also reported if the client gives up and the future
+/// of the response is dropped.
+struct Ended<'a> {
+    inner: &'a Inner,
+    /// The request for the observer; `None` without an observer.
+    request: Option<RecordedRequest>,
+}
 
 impl Drop for Ended<'_> {
     fn drop(&mut self) {
-        self.0.notify_waiters();
+        if let (Some(observer), Some(request)) = (&self.inner.observer, &self.request) {
+            observer(request);
+        }
+        self.inner.note_change();
     }
 }
 
@@ -77,20 +84,18 @@ impl Mock {
         };
         let settings = self.inner.settings();
         let request = self.recorded(parts, operation, &body);
-        let observed = self.inner.observer.as_ref().map(|_| request.clone());
+        let mut ended = Ended {
+            inner: &self.inner,
+            request: self.inner.observer.as_ref().map(|_| request.clone()),
+        };
         let logged = self.record(request, &settings);
-        let _ended = Ended(&self.inner.changed);
         let result = self.outcome(&route, parts, &body, settings).await;
-        let status = result
-            .as_ref()
-            .ok()
-            .map(|response| response.status().as_u16());
-        if let Some(status) = status {
+        if let Ok(response) = &result {
+            let status = response.status().as_u16();
             self.record_status(logged, status);
-        }
-        if let (Some(observer), Some(mut request)) = (&self.inner.observer, observed) {
-            request.status = status;
-            observer(&request);
+            if let Some(request) = &mut ended.request {
+                request.status = Some(status);
+            }
         }
         result
     }
@@ -109,18 +114,21 @@ impl Mock {
             }
             Route::WrongMethod(_) | Route::Nowhere => None,
         };
-        if !settings.delay.is_zero() {
-            tokio::time::sleep(settings.delay).await;
-        }
-        if let Some(Fault::Delay(delay)) = &fault {
-            tokio::time::sleep(*delay).await;
-        }
-        let response = match &self.inner.capture {
-            _ if fault.as_ref().is_some_and(Fault::prevents) => None,
-            Some(capture) => Some(self.replay(capture, parts, body)?),
-            None => Some(self.handle(route, parts, body, settings)),
+        let delay = match &fault {
+            Some(Fault::Delay(delay)) => settings.delay.saturating_add(*delay),
+            _ => settings.delay,
         };
-        self.with_fault(response, fault)
+        // The request takes effect before the delay. If it took effect after the delay, a client that gives up during
+        // the delay would prevent the effect, and a test would not notice that this client creates a session twice.
+        let response = match &self.inner.capture {
+            _ if fault.as_ref().is_some_and(Fault::prevents) => Ok(None),
+            Some(capture) => self.replay(capture, parts, body).map(Some),
+            None => Ok(Some(self.handle(route, parts, body, settings))),
+        };
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
+        self.with_fault(response?, fault)
     }
 
     fn recorded(

@@ -18,7 +18,7 @@ pub struct Settings {
     #[serde(deserialize_with = "dialect")]
     pub dialect: Dialect,
     pub rate_limit: Option<RateLimit>,
-    /// Delay before each response of the service.
+    /// Delay before each response of the service. The request takes effect before the delay.
     #[serde(with = "crate::duration")]
     pub delay: Duration,
     #[serde(with = "crate::duration")]

@@ -5,10 +5,11 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use blocks_mock::{Action, AgentRule, Fault, Frequency, Mock, MockBuilder, Script};
+use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower_service::Service;
 
-use crate::{Socket, call, send};
+use crate::{Socket, call, created, send};
 
 struct Control(Socket);
 
@@ -101,6 +102,8 @@ async fn faults_are_added_listed_and_removed() {
         1,
         "the request took effect before the fault"
     );
+    let items = control.get("faults").await["items"].clone();
+    assert_eq!(items, json!([]), "the fault is used up");
 }
 
 #[tokio::test]
@@ -191,19 +194,20 @@ async fn requests_without_a_response_are_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn abandoned_requests_are_waited_for() {
+async fn requests_in_progress_are_waited_for() {
     let hour = Duration::from_secs(3600);
     let mock = Mock::builder().control(true).delay(hour).build();
-    let url = "http://localhost/_mock/requests/wait?count=1";
-    let request = http::Request::get("http://localhost/rest/v1/sessions/x");
-    let request = request.body(String::new()).unwrap();
-    let mut service = mock.service();
-    // The time-out drops the request before the mock responds.
-    let abandoned = tokio::time::timeout(Duration::from_secs(1), service.call(request));
-    let ((status, value), result) = tokio::join!(send(&mock, "GET", url, None), abandoned);
-    assert!(result.is_err());
+    let url = "http://localhost/_mock/requests/wait?timeout=2s";
+    let start = tokio::time::Instant::now();
+    // The wait starts before the request arrives.
+    let (status, value) = tokio::select! {
+        biased;
+        waited = send(&mock, "GET", url, None) => waited,
+        response = call(&mock, "GET", "/x", None) => panic!("a response: {response:?}"),
+    };
     assert_eq!(status, 200, "{value}");
     assert_eq!(value["items"][0]["status"], Value::Null);
+    assert_eq!(start.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]
@@ -441,6 +445,41 @@ async fn events_report_a_change() {
     assert_eq!(events.chunk().await.unwrap().unwrap(), "data: changed\n\n");
     control.create().await;
     assert_eq!(events.chunk().await.unwrap().unwrap(), "data: changed\n\n");
+}
+
+/// All changes of a round take place between two checks, and leave the same numbers of requests and faults.
+#[tokio::test(start_paused = true)]
+async fn events_report_equal_traffic_after_a_reset() {
+    let mock = no_reply().control(true).build();
+    let request = http::Request::get("http://localhost/_mock/events");
+    let request = request.body(String::new()).unwrap();
+    let mut events = mock.service().call(request).await.unwrap().into_body();
+    for round in 0..20 {
+        if round < 10 {
+            mock.reset();
+            created(&mock).await;
+        } else {
+            mock.clear_faults();
+            mock.inject(None, Frequency::Always, Fault::status(500 + round));
+        }
+        let event = events.frame().await.unwrap().unwrap();
+        let event = event.into_data().unwrap();
+        assert_eq!(event, "data: changed\n\n", "round {round}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_was_given_up_is_reported() {
+    let (send, receive) = std::sync::mpsc::channel();
+    let send = std::sync::Mutex::new(send);
+    let mock = Mock::builder()
+        .delay(Duration::from_secs(3600))
+        .on_request(move |request| send.lock().unwrap().send(request.status).unwrap())
+        .build();
+    let request = call(&mock, "GET", "/x", None);
+    let given_up = tokio::time::timeout(Duration::from_secs(1), request).await;
+    assert!(given_up.is_err());
+    assert_eq!(receive.try_iter().collect::<Vec<_>>(), [None::<u16>]);
 }
 
 #[tokio::test]

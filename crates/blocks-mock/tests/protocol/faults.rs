@@ -1,12 +1,14 @@
 //! Tests what a client receives for each `Fault`. In most tests, the client is connected over a socket.
 
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 use blocks_mock::{Capture, Fault, Frequency, Mock, Operation, RetryAfter};
 use reqwest::Response;
 use serde_json::json;
 
-use crate::{Socket, call};
+use crate::{Socket, call, created};
 
 /// Sends one create to a mock that applies `fault` to its first create. Returns the result and the mock.
 async fn create_with(fault: Fault) -> (Result<Response, reqwest::Error>, Socket) {
@@ -117,6 +119,83 @@ async fn late_and_slow_responses_arrive_whole() {
         let session: serde_json::Value = result.unwrap().json().await.unwrap();
         assert!(session["id"].is_string());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn creates_take_effect_although_the_client_gives_up() {
+    let slow = Fault::Delay(Duration::from_secs(2));
+    let mock = Mock::builder()
+        .fault(Operation::CreateSession, Frequency::Times(2), slow)
+        .build();
+    for sessions in 1..=2 {
+        let body = json!({"message": "hi", "agent_name": "claude"});
+        let create = call(&mock, "POST", "", Some(body));
+        let given_up = tokio::time::timeout(Duration::from_millis(500), create).await;
+        assert!(given_up.is_err());
+        assert_eq!(mock.session_count(), sessions);
+    }
+    created(&mock).await;
+    tokio::time::sleep(Duration::from_secs(9)).await;
+    assert_eq!(mock.session_count(), 3, "each create takes effect once");
+    let statuses: Vec<_> = mock.requests().iter().map(|r| r.status).collect();
+    assert_eq!(statuses, [None, None, Some(200)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn follow_ups_take_effect_before_the_delay() {
+    let second = Duration::from_secs(1);
+    let mock = Mock::builder().delay(second).build();
+    let (session, _) = created(&mock).await;
+    let path = format!("{session}/messages");
+    for _ in 0..3 {
+        let follow_up = call(&mock, "POST", &path, Some(json!({"message": "more"})));
+        assert!(tokio::time::timeout(second / 2, follow_up).await.is_err());
+    }
+    assert_eq!(mock.threads(mock.sessions()[0]).len(), 4);
+    assert_eq!(mock.user_message_count(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delayed_request_without_an_effect_has_none() {
+    let second = Duration::from_secs(1);
+    for fault in [Fault::status(503), Fault::Refuse, Fault::ResetBefore] {
+        let mock = Mock::builder()
+            .delay(second)
+            .fault(None, Frequency::Always, fault.clone())
+            .build();
+        let body = json!({"message": "hi", "agent_name": "claude"});
+        let create = call(&mock, "POST", "", Some(body));
+        assert!(tokio::time::timeout(second / 2, create).await.is_err());
+        assert_eq!(mock.session_count(), 0, "{fault:?}");
+    }
+}
+
+/// The delay passes in real time, because a socket needs a clock that is not paused.
+#[tokio::test]
+async fn a_half_closed_connection_gets_its_response() {
+    let slow = Fault::Delay(Duration::from_millis(50));
+    let socket = Socket::new(Mock::builder().fault(None, Frequency::Always, slow)).await;
+    let url = socket.mock.url();
+    let create = move || {
+        let address = url.strip_prefix("http://").unwrap();
+        let body = r#"{"message": "hi", "agent_name": "claude"}"#;
+        let length = body.len();
+        let request = format!(
+            "POST /rest/v1/sessions HTTP/1.1\r\nhost: {address}\r\n\
+             authorization: ApiKey test-key\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
+        let mut stream = TcpStream::connect(address).unwrap();
+        let limit = Duration::from_secs(30);
+        stream.set_read_timeout(Some(limit)).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        response
+    };
+    let response = tokio::task::spawn_blocking(create).await.unwrap();
+    assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
+    assert_eq!(socket.mock.session_count(), 1);
 }
 
 #[tokio::test]
