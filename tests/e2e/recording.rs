@@ -189,11 +189,7 @@ async fn a_replay_says_what_was_not_recorded() {
 
 /// Creates a capture with one response.
 fn capture() -> Capture {
-    let har = json!({"log": {"entries": [{
-        "request": {"method": "GET", "url": "https://api.blocks.team/rest/v1/sessions/1"},
-        "response": {"status": 404},
-    }]}});
-    Capture::parse(&har.to_string()).unwrap()
+    parse_response(&json!({"status": 404})).unwrap()
 }
 
 #[tokio::test(start_paused = true)]
@@ -215,6 +211,75 @@ async fn an_unrecorded_download_has_no_query_in_its_404() {
 #[test]
 fn debug_output_of_a_capture_has_no_urls() {
     assert_eq!(format!("{:?}", capture()), "Capture { entries: 1 }");
+}
+
+/// Parses a HAR file with one response to `GET /rest/v1/sessions/1`.
+fn parse_response(response: &Value) -> Result<Capture, String> {
+    let har = json!({"log": {"entries": [{
+        "request": {"method": "GET", "url": "https://api.blocks.team/rest/v1/sessions/1"},
+        "response": response,
+    }]}});
+    Capture::parse(&har.to_string())
+}
+
+#[test]
+fn a_response_without_its_body_or_status_is_refused() {
+    for (response, expected) in [
+        (
+            json!({"status": 200, "content": {"size": 500}}),
+            "entry 0: missing `content.text`, but `content.size` is 500: ",
+        ),
+        (
+            json!({"status": "200", "content": {"text": ""}}),
+            "entry 0: invalid `response.status` \"200\": expected a whole number",
+        ),
+    ] {
+        let error = parse_response(&response).err().unwrap();
+        assert!(error.starts_with(expected), "{error}");
+    }
+    for response in [
+        json!({"status": 200, "content": {"size": 0}}),
+        json!({"status": 502, "content": {"size": 500}}),
+        json!({"status": 200, "content": {"size": 500}, "_complete": false}),
+    ] {
+        assert!(parse_response(&response).is_ok(), "{response}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replayed_redirect_has_its_target_without_the_query() {
+    let location = json!({"name": "Location", "value": "https://login.example/a?token=s3cr3t#x"});
+    let capture = parse_response(&json!({"status": 302, "headers": [location]})).unwrap();
+    let mock = Mock::builder().replay(capture).build();
+    let request = http::Request::get("/rest/v1/sessions/1");
+    let request = request.body(String::new()).unwrap();
+    let response = mock.service().call(request).await.unwrap();
+    assert_eq!(response.headers()["location"], "https://login.example/a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recorded_redirect_has_its_target_without_the_query() {
+    for (target, expected) in [
+        (
+            "https://user:pw@login.example/a?token=s3cr3t#x",
+            json!("https://login.example/a"),
+        ),
+        ("/login?token=s3cr3t", json!("/login")),
+        ("token=s3cr3t", json!(null)),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("show.har");
+        let redirect = ScriptedResponse::text(302, "").header("location", target);
+        let scripted = Scripted::new([redirect]);
+        let line = ["show", SESSION, "--record", file.to_str().unwrap()];
+        let (code, _, err) = blocks(scripted.client(), &line, "").await;
+        assert_eq!(code, 1, "{err}");
+        let headers = entries(&file)[0]["response"]["headers"].clone();
+        let mut headers = headers.as_array().unwrap().iter();
+        let location = headers.find(|header| header["name"] == "location");
+        let location = location.map_or(json!(null), |header| header["value"].clone());
+        assert_eq!(location, expected, "{target}");
+    }
 }
 
 /// The secrets and private texts that a test puts into a prompt, and into the headers, URLs, field names and field

@@ -39,6 +39,9 @@ use crate::script::Script;
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct MockConfig {
+    /// URL or path of the JSON Schema of the file. An editor uses it, and the mock ignores it.
+    #[serde(rename = "$schema", skip_serializing_if = "Option::is_none")]
+    pub json_schema: Option<String>,
     /// API key that the mock accepts. Default: `test-key`.
     pub key: String,
     /// Dialect: `"observed"`, `"documented"`, `"vendor_mock"`, or the switches that differ from `observed`.
@@ -71,6 +74,7 @@ pub struct MockConfig {
 impl Default for MockConfig {
     fn default() -> Self {
         Self {
+            json_schema: None,
             key: "test-key".into(),
             dialect: DialectConfig::default(),
             agent: Script::default(),
@@ -96,6 +100,7 @@ impl MockConfig {
     /// ```
     /// let error = blocks_mock::MockConfig::parse("{\n  \"faults\": [{\"when\": 7}]\n}").unwrap_err();
     /// assert!(error.contains("faults[0].when") && error.contains("line 2"), "{error}");
+    /// assert!(blocks_mock::MockConfig::parse(r#"{"$schema": "mock.schema.json", "port": 80}"#).is_ok());
     /// ```
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut json = serde_json::Deserializer::from_str(text);

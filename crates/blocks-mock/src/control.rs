@@ -16,6 +16,7 @@ use uuid::Uuid;
 use crate::body::MockBody;
 use crate::duration;
 use crate::fault::{FaultRule, Frequency, Operation};
+use crate::host;
 use crate::mock::Mock;
 use crate::object;
 use crate::request_log::RecordedRequest;
@@ -134,18 +135,9 @@ impl Mock {
         let text = |name| parts.headers.get(name).and_then(|v| v.to_str().ok());
         let host = text(HOST).or(parts.uri.authority().map(|a| a.as_str()));
         let host = host.unwrap_or_default();
-        let name = host.rsplit_once(':').map_or(host, |(name, port)| {
-            if port.bytes().all(|b| b.is_ascii_digit()) {
-                name
-            } else {
-                host
-            }
-        });
+        let name = host::name(host).unwrap_or_default();
         let address = name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
-        let public = self.inner.origin();
-        let public = public
-            .split_once("://")
-            .is_some_and(|(_, public)| public == host);
+        let public = host::has_host(&self.inner.origin(), host);
         if !(address || public || name == "localhost") {
             return Err(Refusal(
                 403,
@@ -153,9 +145,10 @@ impl Mock {
             ));
         }
         match text(ORIGIN) {
-            Some(origin) if origin.split_once("://").is_none_or(|(_, of)| of != host) => Err(
-                Refusal(403, "a request of another origin is rejected".into()),
-            ),
+            Some(origin) if !host::has_host(origin, host) => Err(Refusal(
+                403,
+                "a request of another origin is rejected".into(),
+            )),
             _ => Ok(()),
         }
     }

@@ -27,8 +27,8 @@ pub struct Dialect {
     #[serde(deserialize_with = "error_status")]
     #[schemars(range(min = 400, max = 499))]
     pub validation_status: u16,
-    /// Whether errors have the fields `code` and `message`, as documented. If false, errors have the field `error`,
-    /// as observed.
+    /// Whether errors have the fields `code` and `message`, as documented. Errors for which the documentation names no
+    /// code, such as 401, 403 and 429, then have only `message`. If false, errors have the field `error`, as observed.
     pub error_codes: bool,
     /// The status of a successful create; it is not documented.
     #[serde(deserialize_with = "success_status")]

@@ -75,7 +75,13 @@ pub enum RetryAfter {
 /// # }
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[serde(
+    rename_all = "snake_case",
+    deny_unknown_fields,
+    // Without this text, the error for `{"status": 503}` would name only a type of the mock.
+    expecting = "a fault, as in {\"status\": {\"status\": 503}}, \
+        {\"slow_body\": {\"bytes\": 10, \"every\": \"1s\"}} or {\"replace_field\": [\"title\", \"x\"]}"
+)]
 #[non_exhaustive]
 pub enum Fault {
     /// A response with this status and body. `after_effect` selects whether the operation takes effect before the

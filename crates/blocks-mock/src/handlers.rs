@@ -67,19 +67,8 @@ impl Handler<'_> {
                 let session = self.advanced(session?);
                 Ok((200, self.session(session, None)))
             }
-            Operation::ListSessionMessages => self.list(session?, None, query),
-            Operation::ListThreadMessages => {
-                let session = session?;
-                let dialect = &self.settings.dialect;
-                let names = Names { session, dialect };
-                let thread = names.read_thread(ids.part);
-                let thread = thread.ok_or_else(|| invalid("thread_id"))?;
-                let known = names.session.threads.iter().any(|t| t.id == thread);
-                if !known && dialect.unknown_thread_rejected {
-                    return Err(Failure::NotFound);
-                }
-                self.list(session, Some(thread), query)
-            }
+            Operation::ListSessionMessages => self.list(session, None, query),
+            Operation::ListThreadMessages => self.list(session, Some(ids.part), query),
             Operation::GetArtifact => {
                 let artifact = uuid(ids.part).ok_or_else(|| invalid("artifact_id"))?;
                 let session = self.advanced(session?);
@@ -237,22 +226,37 @@ impl Handler<'_> {
         response
     }
 
-    fn list(&self, session: &mut Session, thread: Option<Uuid>, query: &str) -> HandlerResult {
+    /// Returns a page of a session's messages. `in_path` is the id of the thread in the path, if the path contains one.
+    fn list(
+        &self,
+        session: Result<&mut Session, Failure>,
+        in_path: Option<&str>,
+        query: &str,
+    ) -> HandlerResult {
         let (dialect, clock) = (&self.settings.dialect, &self.inner.clock);
+        // An invalid id or parameter is reported also if the session does not exist, as by the other operations.
+        let query = Query::read(query, in_path, dialect).map_err(Failure::Invalid)?;
+        let session = self.advanced(session?);
         let names = Names { session, dialect };
-        let query = Query::read(query, thread.is_some(), &names).map_err(Failure::Invalid)?;
-        if let Some(thread) = thread {
-            session.count_poll(thread);
+        let thread = query.thread.as_deref().map(|id| names.read_thread(id));
+        let is_known = thread.is_none_or(|id| names.session.threads.iter().any(|t| t.id == id));
+        if in_path.is_some() && !is_known && dialect.unknown_thread_rejected {
+            return Err(Failure::NotFound);
         }
-        let session = &*self.advanced(session);
-        let start = (query.page - 1).saturating_mul(query.limit);
+        if let Some(thread) = thread
+            && query.can_show_reply(session, thread, clock.now(), dialect)
+        {
+            session.count_poll(thread);
+            session.advance(dialect, clock);
+        }
+        let session = &*session;
         let (mut total, mut newest) = (0, None::<f64>);
         let mut items = Vec::new();
         let mut take = |message: &crate::store::Message| {
             if !query.wants(message) {
                 return;
             }
-            if (start..start.saturating_add(query.limit)).contains(&total) {
+            if query.places().contains(&total) {
                 items.push(message.json(session, dialect, clock));
             }
             total += 1;
@@ -265,10 +269,11 @@ impl Handler<'_> {
             (None, true) => session.messages.iter().rev().for_each(&mut take),
         }
         let base = self.base(session.id);
-        let path = match thread {
-            Some(thread) => thread_link(&base, &Names { session, dialect }.thread(thread)),
+        let path = match in_path {
+            Some(thread) => thread_link(&base, thread),
             None => format!("{base}/messages"),
         };
+        let newest = newest.filter(|_| !items.is_empty());
         let cursor = newest.unwrap_or_else(|| clock.now().floor());
         let kept = if dialect.links_drop_filters {
             ""

@@ -51,6 +51,7 @@ mod dialect;
 mod duration;
 mod fault;
 mod handlers;
+mod host;
 mod json_faults;
 mod limit;
 mod mock;

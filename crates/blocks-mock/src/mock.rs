@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::config::MockConfig;
 use crate::dialect::Dialect;
 use crate::fault::{Fault, FaultRule, Faults, Frequency, Operation};
+use crate::host::check_public_url;
 use crate::limit::{RateLimit, Windows};
 use crate::replay::Capture;
 use crate::request_log::{Logged, RecordedRequest, RequestLog, Requests};
@@ -407,7 +408,8 @@ impl From<MockConfig> for MockBuilder {
 }
 
 impl MockBuilder {
-    /// Sets the API key that the mock accepts. Default: `test-key`.
+    /// Sets the API key that the mock accepts. Default: `test-key`. [`start`](Self::start) needs a key of printable
+    /// ASCII characters without spaces, because clients send the key in a header.
     pub fn key(mut self, key: impl Into<String>) -> Self {
         self.config.key = key.into();
         self
@@ -526,9 +528,9 @@ impl MockBuilder {
         self
     }
 
-    /// Sets the base URL of artifact downloads and web pages in responses. Default: the address that the server listens
-    /// on, or a loopback address if the server listens on all addresses. Only [`start`](Self::start) uses this URL;
-    /// [`build`](Self::build) does not.
+    /// Sets the base URL of artifact downloads and web pages in responses: a URL of HTTP or HTTPS. Default: the address
+    /// that the server listens on, or a loopback address if the server listens on all addresses. Only
+    /// [`start`](Self::start) uses this URL; [`build`](Self::build) does not.
     pub fn public_url(mut self, url: impl Into<String>) -> Self {
         self.public_url = Some(url.into().trim_end_matches('/').to_owned());
         self
@@ -599,7 +601,8 @@ impl MockBuilder {
     /// Builds the mock and serves it on a port until the returned value is dropped.
     ///
     /// # Errors
-    /// The port cannot be bound.
+    /// The port cannot be bound. If no client could use the key or the public URL, the kind of the error is
+    /// [`io::ErrorKind::InvalidInput`].
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -611,12 +614,23 @@ impl MockBuilder {
     /// # }
     /// ```
     pub async fn start(self) -> io::Result<MockServer> {
+        self.check()
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let address = self.listen.unwrap_or(Ipv4Addr::LOCALHOST.into());
         let (port, public) = (self.config.port, self.public_url.clone());
         let control = self.control.unwrap_or(address.is_loopback());
         let mock = self.build();
         mock.inner.control.store(control, Ordering::Relaxed);
         MockServer::serve(mock, SocketAddr::new(address, port), public).await
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let key = &self.config.key;
+        // The text of the error does not contain the key, because it can be a real key by mistake.
+        if key.is_empty() || !key.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err("invalid key: expected printable ASCII characters without spaces".into());
+        }
+        self.public_url.as_deref().map_or(Ok(()), check_public_url)
     }
 }
 

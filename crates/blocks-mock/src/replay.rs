@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderName, HeaderValue, RETRY_AFTER};
+use http::header::{
+    CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
+};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use serde_json::{Value, json};
@@ -18,9 +20,10 @@ use crate::service::json_response;
 
 /// Headers of a recorded response that the mock sends. The other headers are not sent, because many of them, such as
 /// `Transfer-Encoding`, apply only to the recorded connection.
-const HEADERS: [HeaderName; 4] = [
+const HEADERS: [HeaderName; 5] = [
     CONTENT_TYPE,
     DATE,
+    LOCATION,
     RETRY_AFTER,
     HeaderName::from_static("x-request-id"),
 ];
@@ -351,7 +354,10 @@ fn har_entry(entry: &Value) -> Result<Entry, String> {
     let url = request["url"].as_str().ok_or("missing `request.url`")?;
     let (path, query) = target(url);
     let sent = request["postData"]["text"].as_str();
-    let status = response["status"].as_u64().unwrap_or(0);
+    let status = response["status"].as_u64().ok_or_else(|| {
+        let status = &response["status"];
+        format!("invalid `response.status` {status}: expected a whole number")
+    })?;
     let outcome = match status {
         0 if entry["_connected"] == false => Outcome::NotConnected,
         0 => Outcome::NoResponse,
@@ -368,7 +374,19 @@ fn har_entry(entry: &Value) -> Result<Entry, String> {
 
 fn har_response(status: u64, response: &Value) -> Result<Outcome, String> {
     let content = &response["content"];
-    let text = content["text"].as_str().unwrap_or_default();
+    let is_complete = response["_complete"] != false;
+    let text = content["text"].as_str();
+    let is_removed = text.is_none() && content["size"].as_u64().is_some_and(|size| size > 0);
+    // The body of an error may be missing, because a client can use the status. The recorder removes texts of servers
+    // that are not JSON, such as an error page.
+    if is_removed && is_complete && (200..300).contains(&status) {
+        let size = &content["size"];
+        return Err(format!(
+            "missing `content.text`, but `content.size` is {size}: record with the bodies of responses, \
+             for example with `--record-texts`"
+        ));
+    }
+    let text = text.unwrap_or_default();
     let body = if content["encoding"] == "base64" {
         let text: String = text.split_whitespace().collect();
         let decoded = base64::engine::general_purpose::STANDARD.decode(text);
@@ -378,8 +396,14 @@ fn har_response(status: u64, response: &Value) -> Result<Outcome, String> {
     };
     let mut headers: Vec<(HeaderName, HeaderValue)> = Vec::new();
     for header in response["headers"].as_array().into_iter().flatten() {
-        let name = header["name"].as_str().and_then(|name| name.parse().ok());
-        let value = header["value"].as_str().and_then(|v| v.parse().ok());
+        let name: Option<HeaderName> = header["name"].as_str().and_then(|name| name.parse().ok());
+        let value = header["value"].as_str();
+        // The query of a redirect's target can contain a secret.
+        let value = match &name {
+            Some(name) if *name == LOCATION => value.and_then(|url| url.split(['?', '#']).next()),
+            _ => value,
+        };
+        let value = value.and_then(|value| value.parse::<HeaderValue>().ok());
         if let (Some(name), Some(value)) = (name, value)
             && HEADERS.contains(&name)
         {
@@ -396,7 +420,7 @@ fn har_response(status: u64, response: &Value) -> Result<Outcome, String> {
         status: final_status(status)?,
         headers,
         body: body.into(),
-        is_complete: response["_complete"] != false,
+        is_complete,
     })
 }
 

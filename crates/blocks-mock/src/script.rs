@@ -27,8 +27,9 @@ pub enum ReplyTiming {
         #[schemars(with = "String")]
         Duration,
     ),
-    /// The final message is sent in the response to the poll with this number. Polls of the turn's thread are counted
-    /// from 1, and earlier polls find no reply.
+    /// The final message is sent in the response to the poll with this number. Polls are counted from 1, and earlier
+    /// polls find no reply. A poll is a request for the messages of the turn's thread whose page would contain the
+    /// reply. The path or `thread_id` names the thread. For example, a request for tool calls is not a poll.
     AfterPolls(u64),
     /// The final message is never sent.
     Never,

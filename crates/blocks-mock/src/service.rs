@@ -217,29 +217,26 @@ impl Mock {
     fn failed(&self, failure: Failure, settings: &Settings) -> Response<MockBody> {
         let dialect = &settings.dialect;
         let (status, code, text) = match &failure {
-            Failure::Invalid(text) => (dialect.validation_status, "VALIDATION", text.clone()),
-            Failure::NotFound => (404, "NOT_FOUND", "Not found".into()),
-            Failure::Unauthenticated => (
-                401,
-                "UNAUTHORIZED",
-                "Authorization: ApiKey <key> is needed".into(),
-            ),
+            Failure::Invalid(text) => (dialect.validation_status, Some("VALIDATION"), text.clone()),
+            Failure::NotFound => (404, Some("NOT_FOUND"), "Not found".into()),
+            // The documentation names no code for the other errors.
+            Failure::Unauthenticated => (401, None, "Authorization: ApiKey <key> is needed".into()),
             Failure::Forbidden => (
                 dialect.wrong_key_status,
-                "FORBIDDEN",
+                None,
                 "The key is wrong, or the header is malformed".into(),
             ),
-            Failure::RateLimited => (429, "RATE_LIMITED", "Too many requests".into()),
-            Failure::WrongMethod(_) => (405, "METHOD_NOT_ALLOWED", "Method not allowed".into()),
+            Failure::RateLimited => (429, None, "Too many requests".into()),
+            Failure::WrongMethod(_) => (405, None, "Method not allowed".into()),
             Failure::Storage(status, text) => {
                 let xml = format!("<Error><Message>{text}</Message></Error>");
                 return response(*status, "application/xml", xml);
             }
         };
-        let body = if dialect.error_codes {
-            json!({"code": code, "message": text})
-        } else {
-            json!({"error": text})
+        let body = match code {
+            _ if !dialect.error_codes => json!({"error": text}),
+            Some(code) => json!({"code": code, "message": text}),
+            None => json!({"message": text}),
         };
         let mut response = json_response(status, &body);
         match failure {

@@ -55,9 +55,9 @@ impl NewMessage {
 
 /// Role and type of a prompt.
 const PROMPT: (&str, &str) = ("user", "message");
-const MESSAGE: (&str, &str) = ("assistant", "message");
+pub const MESSAGE: (&str, &str) = ("assistant", "message");
 const TOOL_CALL: (&str, &str) = ("assistant", "tool_call");
-const FINAL: (&str, &str) = ("assistant", "final_message");
+pub const FINAL: (&str, &str) = ("assistant", "final_message");
 const NOTICE: (&str, &str) = MESSAGE;
 
 pub struct Message {
@@ -136,15 +136,15 @@ impl Names<'_> {
         }
     }
 
-    /// Parses the id of a thread in a request. Returns `None` if the dialect has UUIDs and the text is not a UUID.
-    /// Returns the nil UUID if the dialect has short ids and no thread has this id.
-    pub fn read_thread(&self, text: &str) -> Option<Uuid> {
+    /// Parses the id of a thread in a request. Returns the nil UUID, which is not the id of any thread, if the dialect
+    /// has UUIDs and the text is not a UUID, or if the dialect has short ids and no thread has this id.
+    pub fn read_thread(&self, text: &str) -> Uuid {
         if !self.dialect.short_ids {
-            return crate::query::uuid(text);
+            return crate::query::uuid(text).unwrap_or_default();
         }
         let threads = &self.session.threads;
         let found = threads.iter().find(|thread| self.thread(thread.id) == text);
-        Some(found.map_or(Uuid::nil(), |thread| thread.id))
+        found.map_or(Uuid::nil(), |thread| thread.id)
     }
 }
 

@@ -1,5 +1,7 @@
 //! The command `mock`, which serves a mock of the service.
 
+use std::io::ErrorKind;
+
 use blocks_mock::{Capture, MockBuilder, MockConfig};
 
 use crate::args::MockArgs;
@@ -27,6 +29,7 @@ pub async fn mock(args: MockArgs, output: &Output) -> Result<(), Exit> {
     if let Some(name) = args.dialect {
         config.dialect = blocks_mock::Dialect::from(name).into();
     }
+    let port = config.port;
     let mut builder = MockBuilder::from(config);
     if let Some(path) = &args.replay {
         let capture = Capture::read(path).map_err(|e| Exit::usage(format!("--replay: {e}")))?;
@@ -48,8 +51,14 @@ pub async fn mock(args: MockArgs, output: &Output) -> Result<(), Exit> {
         builder = builder.on_request(log);
     }
     let server = builder.start().await.map_err(|e| {
-        let port = args.port.map(|port| format!(" on port {port}"));
-        let port = port.unwrap_or_default();
+        // An error of the operating system has a number. The mock's error about its key or public URL has none.
+        if e.kind() == ErrorKind::InvalidInput && e.raw_os_error().is_none() {
+            return Exit::usage(e.to_string());
+        }
+        let port = match port {
+            0 => String::new(),
+            port => format!(" on port {port}"),
+        };
         Exit::failed(format!("cannot start the mock server{port}: {e}"))
     })?;
     for (name, value) in [

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use blocks_sdk::RawJson;
 use http::HeaderMap;
 use http::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderName, RETRY_AFTER, USER_AGENT,
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderName, LOCATION, RETRY_AFTER, USER_AGENT,
 };
 use reqwest::Url;
 use serde_json::{Map, Value, json};
@@ -23,9 +23,10 @@ const REMOVED_URL: &str = "https://removed.invalid/";
 const STORAGE: &str = "https://storage.invalid/";
 
 const REQUEST_HEADERS: [HeaderName; 3] = [ACCEPT, CONTENT_TYPE, USER_AGENT];
-const RESPONSE_HEADERS: [HeaderName; 4] = [
+const RESPONSE_HEADERS: [HeaderName; 5] = [
     CONTENT_TYPE,
     DATE,
+    LOCATION,
     RETRY_AFTER,
     HeaderName::from_static("x-request-id"),
 ];
@@ -159,18 +160,15 @@ impl Redactor {
         let mut kept = Vec::new();
         for name in allowed {
             let value = headers.get(name).and_then(|value| value.to_str().ok());
-            let is_safe = |value: &&str| match name.as_str() {
-                "content-type" => media_type(value).is_some(),
-                "date" | "retry-after" => is_time(value),
-                "x-request-id" => is_id(value),
-                _ => value.len() <= 100,
-            };
-            if let Some(value) = value.filter(is_safe) {
-                let value = match media_type(value) {
-                    Some(media_type) if *name == CONTENT_TYPE => media_type,
-                    _ => value,
-                };
-                kept.push(json!({"name": name.as_str(), "value": self.scrub(value)}));
+            let value = value.and_then(|value| match name.as_str() {
+                "content-type" => media_type(value).map(Cow::Borrowed),
+                "date" | "retry-after" => is_time(value).then_some(Cow::Borrowed(value)),
+                "location" => self.redirect(value).map(Cow::Owned),
+                "x-request-id" => is_id(value).then_some(Cow::Borrowed(value)),
+                _ => (value.len() <= 100).then_some(Cow::Borrowed(value)),
+            });
+            if let Some(value) = value {
+                kept.push(json!({"name": name.as_str(), "value": self.scrub(&value)}));
             }
         }
         Value::Array(kept)
@@ -315,6 +313,17 @@ impl Redactor {
         url.set_query(None);
         url.set_path(&self.path(url.path()));
         self.scrub(url.as_str())
+    }
+
+    /// Returns the target of a redirect, changed like the URL in [`Self::page`]. The target is a URL or a path. Returns
+    /// `None` for any other text.
+    fn redirect(&self, text: &str) -> Option<String> {
+        let path = text.split(['?', '#']).next().unwrap_or_default();
+        if path.starts_with('/') && !path.starts_with("//") {
+            return Some(self.path(path));
+        }
+        let is_url = text.starts_with("http://") || text.starts_with("https://");
+        is_url.then(|| self.page(text))
     }
 
     fn path(&self, path: &str) -> String {

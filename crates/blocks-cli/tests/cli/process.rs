@@ -470,7 +470,7 @@ fn a_journal_that_cannot_be_written_loses_no_reply() {
 #[cfg(unix)]
 #[test]
 fn what_the_mock_prints_can_be_pasted() {
-    let key = "x'; echo INJECTED #";
+    let key = "x';echo${IFS}INJECTED;#";
     let folder = Folder::new("mock-key");
     let script = folder.file("pasted");
     let mut mock = spawn(blocks(&["mock", "--key", key]));
@@ -483,6 +483,40 @@ fn what_the_mock_prints_can_be_pasted() {
     std::fs::write(&script, url + &key_line + "printf %s \"$BLOCKS_API_KEY\"\n").unwrap();
     let pasted = Ended::of(Command::new("sh").arg(&script).output().unwrap());
     assert_eq!(pasted.out, key);
+}
+
+#[test]
+fn what_the_mock_cannot_use_is_a_usage_error() {
+    let folder = Folder::new("mock-settings");
+    let script = folder.file("script.json");
+    std::fs::write(&script, r#"{"$schema": "mock.schema.json", "key": " x "}"#).unwrap();
+    for (arguments, expected) in [
+        (["mock", "--key", ""], "invalid key: expected "),
+        (["mock", "--key", "é"], "invalid key: expected "),
+        (["mock", "--key", "a\nb"], "invalid key: expected "),
+        (["mock", "--script", &script], "invalid key: expected "),
+        (
+            ["mock", "--public-url", "mock:8765"],
+            "invalid public URL `mock:8765`: expected ",
+        ),
+    ] {
+        let ended = Ended::of(blocks(&arguments).output().unwrap());
+        assert_eq!((ended.code, ended.out.as_str()), (Some(2), ""), "{ended:?}");
+        assert!(ended.err.contains(expected), "{ended:?}");
+    }
+}
+
+#[test]
+fn a_port_of_the_script_file_is_named_if_it_is_in_use() {
+    let used = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = used.local_addr().unwrap().port();
+    let folder = Folder::new("mock-port");
+    let script = folder.file("script.json");
+    std::fs::write(&script, format!(r#"{{"port": {port}}}"#)).unwrap();
+    let ended = Ended::of(blocks(&["mock", "--script", &script]).output().unwrap());
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let expected = format!("cannot start the mock server on port {port}: ");
+    assert!(ended.err.contains(&expected), "{ended:?}");
 }
 
 /// A limit on the file size simulates a full disk. No incomplete file may remain.

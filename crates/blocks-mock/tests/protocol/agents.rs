@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use blocks_mock::{Action, Mock, NewMessage, Operation, Script, TurnInfo};
+use blocks_mock::{Action, Dialect, Mock, NewMessage, Operation, Script, TurnInfo};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -89,6 +89,58 @@ async fn a_reply_can_wait_for_polls_or_for_ever() {
     let (_, messages) = created(&stuck).await;
     sleep(3600 * 24 * SECOND).await;
     assert!(texts(&stuck, &messages).await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn polls_are_requests_that_can_show_the_reply() {
+    let script = Script::reply("Done.").reply_after_polls(2);
+    let mock = Mock::builder().agent(script).build();
+    let (session, messages) = created(&mock).await;
+    let thread = mock.threads(&session[1..])[0];
+    let filtered = format!("{session}/messages?thread_id={thread}");
+    let future = mock.now() + 60.0;
+    for other in [
+        format!("{messages}?type=tool_call"),
+        format!("{messages}?type=message"),
+        format!("{messages}?role=user"),
+        format!("{messages}?type=final_message&page=2"),
+        format!("{messages}?gts={future}"),
+        format!("{filtered}&type=tool_call"),
+        format!("{session}/messages?type=tool_call"),
+    ] {
+        for _ in 0..2 {
+            assert!(!texts(&mock, &other).await.contains(&"Done.".to_owned()));
+        }
+    }
+    let link = format!("{filtered}&type=final_message");
+    assert!(texts(&mock, &link).await.is_empty());
+    assert_eq!(texts(&mock, &link).await, ["Done."]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_reads_the_page_on_which_the_reply_will_be() {
+    for (dialect, direction, pages) in [
+        (Dialect::observed(), "asc", [1, 2]),
+        (Dialect::documented(), "asc", [2, 1]),
+        (Dialect::documented(), "desc", [2, 1]),
+    ] {
+        // The thread has one message before the reply. In the first dialect, the text of the reply comes twice, and the
+        // final message is the third.
+        let script = Script::reply("Done.").reply_after_polls(1);
+        let script = script.step(Duration::ZERO, Action::Message("Looking.".into()));
+        let mock = Mock::builder().agent(script).dialect(dialect).build();
+        let (_, messages) = created(&mock).await;
+        let page = |page: u32| format!("{messages}?direction={direction}&limit=2&page={page}");
+        let done = "Done.".to_owned();
+        assert!(
+            !texts(&mock, &page(pages[0])).await.contains(&done),
+            "{direction}"
+        );
+        assert!(
+            texts(&mock, &page(pages[1])).await.contains(&done),
+            "{direction}"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]

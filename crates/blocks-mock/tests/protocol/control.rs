@@ -437,6 +437,43 @@ async fn the_public_url_names_the_page() {
 }
 
 #[tokio::test]
+async fn the_host_is_compared_as_a_host() {
+    for (public, host, status) in [
+        ("http://Mock.Example", "mock.example", 200),
+        ("http://mock:80", "mock", 200),
+        ("https://mock.example/base/", "mock.example", 200),
+        ("http://mock", "LOCALHOST:1", 200),
+        ("http://mock", "other", 403),
+    ] {
+        let control = Control::new(no_reply().public_url(public)).await;
+        let page = control.0.http.get(control.0.mock.url());
+        let page = page.header("host", host).send().await.unwrap();
+        assert_eq!(page.status(), status, "{public}, {host}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_or_public_url_without_use_is_refused() {
+    let builders = ["", "é", "a\nb", " x "].map(|key| Mock::builder().key(key));
+    let urls = ["foo", "mock:8765"].map(|url| Mock::builder().public_url(url));
+    for builder in builders.into_iter().chain(urls) {
+        let error = builder.start().await.err().unwrap();
+        assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput, "{error}");
+        assert!(error.to_string().starts_with("invalid "), "{error}");
+    }
+}
+
+#[test]
+fn the_error_for_a_short_fault_shows_the_right_form() {
+    let file = r#"{"faults": [{"when": "always", "fault": {"status": 503}}]}"#;
+    let error = blocks_mock::MockConfig::parse(file).unwrap_err();
+    assert!(
+        error.contains(r#"expected a fault, as in {"status": {"status": 503}}, "#),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn events_report_a_change() {
     let control = Control::new(Mock::builder().reply_after(Duration::from_secs(3600))).await;
     let url = format!("{}/_mock/events", control.0.mock.url());

@@ -44,6 +44,94 @@ async fn validation_failures_have_the_status_and_form_of_the_dialect() {
 }
 
 #[tokio::test]
+async fn only_documented_errors_have_a_code() {
+    let socket = speaking(|dialect| *dialect = Dialect::documented()).await;
+    let limit = json!({"rate_limit": {"requests": 2}});
+    let control = format!("{}/_mock/settings", socket.mock.url());
+    let patched = socket.http.patch(control).json(&limit).send().await;
+    assert_eq!(patched.unwrap().status(), 200);
+    let url = format!("{}/rest/v1/sessions/{UNKNOWN}", socket.mock.url());
+    let get = |key: &str| socket.http.get(&url).header("authorization", key);
+    let right = || get("ApiKey test-key");
+    let invalid = socket.request(reqwest::Method::GET, "/x");
+    for (request, status, code) in [
+        (socket.http.get(&url), 401, json!(null)),
+        (get("ApiKey other"), 403, json!(null)),
+        (socket.http.delete(&url), 405, json!(null)),
+        (invalid, 400, json!("VALIDATION")),
+        (right(), 404, json!("NOT_FOUND")),
+        (right(), 429, json!(null)),
+    ] {
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), status);
+        let body: Value = response.json().await.unwrap();
+        assert_eq!(body["code"], code, "{body}");
+        assert_eq!(body.get("code").is_none(), code.is_null(), "{body}");
+        assert!(body["message"].is_string(), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn ids_and_queries_are_checked_before_the_session() {
+    let socket = speaking(|_| ()).await;
+    for (path, status) in [
+        ("threads/abc/messages", 422),
+        ("artifacts/abc", 422),
+        ("messages?thread_id=abc", 422),
+        ("messages?page=0", 422),
+        ("messages", 404),
+    ] {
+        let received = socket.get(&format!("/{UNKNOWN}/{path}")).await.0;
+        assert_eq!(received, status, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_number_has_at_most_63_bits() {
+    let (socket, path) = speaking_with_messages().await;
+    for page in ["9223372036854775808", "99999999999999999999"] {
+        let (status, page) = socket.get(&format!("{path}?page={page}")).await;
+        assert_eq!((status, &page["meta"]["page"]), (200, &json!(i64::MAX)));
+    }
+}
+
+#[tokio::test]
+async fn the_cursor_of_an_empty_page_is_the_current_second() {
+    let (socket, path) = speaking_with_messages().await;
+    for query in ["?limit=1&page=99", "?type=tool_call"] {
+        let before = socket.mock.now().floor();
+        let (_, page) = socket.get(&format!("{path}{query}")).await;
+        assert_eq!(page["items"], json!([]));
+        let href = page["_links"]["new_messages"]["href"].as_str().unwrap();
+        let (_, cursor) = href.split_once("?gts=").unwrap();
+        let cursor: f64 = cursor.parse().unwrap();
+        assert_eq!(cursor, cursor.floor(), "{href}");
+        assert!((before..=socket.mock.now()).contains(&cursor), "{href}");
+    }
+}
+
+/// Creates a session of the observed dialect. Returns the path of its messages.
+async fn speaking_with_messages() -> (Socket, String) {
+    let socket = speaking(|_| ()).await;
+    let made = socket.create().await;
+    let path = format!("/{}/messages", made["id"].as_str().unwrap());
+    (socket, path)
+}
+
+#[tokio::test]
+async fn the_links_of_an_unknown_short_thread_name_it() {
+    let socket = speaking(|dialect| *dialect = Dialect::vendor_mock()).await;
+    let made = socket.create().await;
+    let path = format!("/{}/threads/t9/messages", made["id"].as_str().unwrap());
+    let (status, page) = socket.get(&path).await;
+    assert_eq!((status, &page["items"]), (200, &json!([])));
+    for name in ["self", "new_messages"] {
+        let href = page["_links"][name]["href"].as_str().unwrap();
+        assert!(href.contains("/threads/t9/messages"), "{href}");
+    }
+}
+
+#[tokio::test]
 async fn a_create_responds_with_200_or_201() {
     for status in [200, 201] {
         let socket = speaking(|dialect| dialect.created_status = status).await;
