@@ -79,6 +79,7 @@ pub enum Kind {
     Security,
     RateLimit,
     SampleBroken,
+    SampleRequest,
     #[default]
     Invalid,
     NotJson,

@@ -6,8 +6,11 @@
 pub enum Block {
     /// A heading. In plain text, headings have no levels, so `level` is 2.
     Heading { text: String, level: u8, line: usize },
-    /// A method and a path, without other words (see [`operation`]).
-    Operation { method: String, path: String, line: usize },
+    /// A method and a path, without other words (see [`operation`]). `text` is the unparsed text, which can contain the
+    /// base URL.
+    Operation { method: String, path: String, text: String, line: usize },
+    /// A mark that the operation of the page is deprecated.
+    Deprecated { line: usize },
     /// A field with its description.
     Field(RawField),
     /// A line or paragraph of prose.

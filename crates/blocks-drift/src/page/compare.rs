@@ -46,6 +46,8 @@ pub fn compare<'a>(
         errors: Vec::new(),
         facts: 1,
     };
+    to.deprecated();
+    to.requests();
     to.parameters(Section::Query);
     to.parameters(Section::Path);
     to.parameters(Section::Header);
@@ -123,6 +125,19 @@ impl Comparison<'_> {
     /// first field, or the line of the path if the section has no fields.
     pub(super) fn line(&self, section: Section) -> usize {
         self.page.of(section).next().map_or(self.path.1, |f| f.line)
+    }
+
+    /// Reports that the page calls the operation deprecated, if the OpenAPI document does not.
+    fn deprecated(&mut self) {
+        let Some(line) = self.page.deprecated else { return };
+        let operation = self.operation;
+        let known = self.document.get(&format!("{}/deprecated", operation.pointer));
+        self.facts += 1;
+        if known.and_then(Value::as_bool) != Some(true) {
+            let (severity, texts) = (Severity::Informational, ("not deprecated", "deprecated"));
+            let pointer = &operation.pointer;
+            self.add(Kind::Deprecated, severity, "the operation", pointer, texts, line);
+        }
     }
 
     fn added(&mut self, field: &Field, pointer: &str) {

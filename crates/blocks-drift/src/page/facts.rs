@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::block::{Block, RawField, Section};
 use super::notation::Notation;
 use super::prose::{self, ErrorCase, Rule};
+use super::requests::{self, Request};
 use super::samples::{self, Sample};
 
 /// The facts that a page states about the API.
@@ -28,6 +29,10 @@ pub struct Page {
     pub mentions: Vec<ErrorCase>,
     /// The JSON samples.
     pub samples: Vec<Sample>,
+    /// The requests in sample code, such as `curl` commands.
+    pub requests: Vec<Request>,
+    /// The line that says that the operation of the page is deprecated.
+    pub deprecated: Option<usize>,
     /// The sort order of the list that the page describes, and the line that states the order.
     pub order: Option<(&'static str, usize)>,
     /// The fields that are always null according to a sentence of the page, each with the line of the paragraph. Only
@@ -114,6 +119,7 @@ impl Page {
         match block {
             Block::Heading { text, level, line } => {
                 self.text.push((text.clone(), *line));
+                self.deprecation(text, *line, state);
                 let section = Section::of_heading(text);
                 // A heading at a deeper level ends the current section only if the heading starts another section.
                 if section.is_some() || *level <= state.level || state.section.is_none() {
@@ -123,7 +129,8 @@ impl Page {
                 state.started |=
                     !matches!(section, None | Some(Section::Example | Section::Header));
             }
-            Block::Operation { method, path, line } => {
+            Block::Operation { method, path, text, line } => {
+                self.text.push((text.clone(), *line));
                 let same = |(m, p, _): &(String, String, usize)| m == method && p == path;
                 if !state.started && !self.operations.iter().any(same) {
                     self.operations.push((method.clone(), path.clone(), *line));
@@ -133,11 +140,16 @@ impl Page {
                 state.started = true;
                 self.field(raw, state)?;
             }
-            Block::Text { text, line } => self.prose(text, *line),
+            Block::Deprecated { line } => self.deprecated = self.deprecated.or(Some(*line)),
+            Block::Text { text, line } => {
+                self.deprecation(text, *line, state);
+                self.prose(text, *line);
+            }
             Block::Code { section, label, text, line } => {
                 self.text.extend(text.lines().zip(*line..).map(|(t, n)| (t.to_owned(), n)));
                 let found = samples::find(label, text, *line, section.or(state.section));
                 self.samples.extend(found.map_err(|e| anyhow!("line {line}: {e}"))?);
+                self.requests.extend(requests::find(text, *line));
             }
             Block::Row { header, cells, line } => self.row(header, cells, *line, state)?,
             Block::JoinedRow { text, line } => {
@@ -147,6 +159,15 @@ impl Page {
             }
         }
         Ok(())
+    }
+
+    /// Reads whether a text at the top of the page says that the operation is deprecated. Below the first section or
+    /// field, such a sentence is usually about a field.
+    fn deprecation(&mut self, text: &str, line: usize, state: &State) {
+        let own = |path: &str| self.operations.iter().any(|(_, p, _)| p == path);
+        if !state.started && self.deprecated.is_none() && prose::deprecated(text, own) {
+            self.deprecated = Some(line);
+        }
     }
 
     fn prose(&mut self, text: &str, line: usize) {

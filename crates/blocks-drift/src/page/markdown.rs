@@ -147,7 +147,7 @@ impl Reader {
                 let text = text_of(node).trim().to_owned();
                 match operation(&text) {
                     Some((method, path)) => {
-                        self.blocks.push(Block::Operation { method, path, line });
+                        self.blocks.push(Block::Operation { method, path, text, line });
                     }
                     None => self.blocks.push(Block::Heading { text, level: heading.depth, line }),
                 }
@@ -206,8 +206,9 @@ impl Reader {
         for (index, part) in text.lines().enumerate() {
             match operation(part) {
                 Some((method, path)) => {
-                    self.blocks.push(Block::Operation { method, path, line: line + index });
-                    first = line + index + 1;
+                    let (text, line) = (part.to_owned(), line + index);
+                    self.blocks.push(Block::Operation { method, path, text, line });
+                    first = line + 1;
                 }
                 None => rest = format!("{rest} {}", part.trim()),
             }
@@ -224,10 +225,16 @@ impl Reader {
             };
             let value = value.trim().trim_matches(['"', '\'']);
             let line = line + index + 1;
-            match operation(value).filter(|_| matches!(key.trim(), "api" | "openapi")) {
-                Some((method, path)) => self.blocks.push(Block::Operation { method, path, line }),
-                None => self.blocks.push(Block::Text { text: value.to_owned(), line }),
-            }
+            let text = value.to_owned();
+            self.blocks.push(match (key.trim(), operation(value)) {
+                ("api" | "openapi", Some((method, path))) => {
+                    Block::Operation { method, path, text, line }
+                }
+                ("deprecated", _) if value.split_whitespace().next() == Some("true") => {
+                    Block::Deprecated { line }
+                }
+                _ => Block::Text { text, line },
+            });
         }
     }
 

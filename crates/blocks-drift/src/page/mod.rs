@@ -8,6 +8,7 @@ mod markdown;
 mod notation;
 mod plain;
 mod prose;
+mod requests;
 pub mod rules_errors_samples;
 mod samples;
 pub mod source;

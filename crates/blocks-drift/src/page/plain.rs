@@ -43,7 +43,7 @@ impl Reader<'_> {
         if text.is_empty() {
             self.at += 1;
         } else if let Some((method, path)) = operation(text) {
-            self.blocks.push(Block::Operation { method, path, line });
+            self.blocks.push(Block::Operation { method, path, text: text.to_owned(), line });
             self.at += 1;
         } else if self.is_heading(self.at) {
             self.section = Section::of_heading(text);

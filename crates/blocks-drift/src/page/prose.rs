@@ -184,6 +184,39 @@ pub fn errors(text: &str, line: usize) -> Vec<ErrorCase> {
         .collect()
 }
 
+/// Returns whether a text at the top of a page says that the operation of the page is deprecated. The text says so with
+/// a sentence such as `This endpoint is deprecated`, or with a mark at its start, such as `Deprecated: use …`. `own`
+/// returns whether a path in such a sentence is a path of the page.
+pub fn deprecated(text: &str, own: impl Fn(&str) -> bool) -> bool {
+    // The subject of the sentence must be the operation: `The limit of this endpoint is deprecated` does not match.
+    const START: &str = r"(?:^|[.!?:;,—–]\s+|\bthat\s+)[^A-Za-z/]*";
+    const NOUN: &str = r"(?:(?:API|REST)\s+)?(?:endpoint|operation|method|route|call|API)";
+    const IS: &str = r"\s+(?:is|was|has\s+been)\s+(?:(?:now|already|officially)\s+)?deprecated\b";
+    static SENTENCE: LazyLock<Regex> = LazyLock::new(|| {
+        let other = format!(r"this\s+is\s+a\s+deprecated\s+{NOUN}\b");
+        Regex::new(&format!("(?i){START}(?:(?:this|the)\\s+{NOUN}{IS}|{other})"))
+            .expect("a pattern")
+    });
+    static NAMED: LazyLock<Regex> = LazyLock::new(|| {
+        let methods = "(?:GET|POST|PUT|PATCH|DELETE)";
+        Regex::new(&format!(r"(?i){START}(?:the\s+)?{methods}\s+(/\S+)(?:\s+{NOUN})?{IS}"))
+            .expect("a pattern")
+    });
+    pattern!(
+        MARK,
+        r"(?i)^[^A-Za-z]*deprecated\W*(?:$|[:.,!)\]—–-]|\b(?:since|in|as of|from|and will)\b)"
+    );
+    pattern!(
+        PART,
+        r"(?i)^[^A-Za-z]*deprecated\W+(?:(?:the|this|these|all)\s+)?(?:\S+\s+)?(?:fields?|parameters?|headers?|values?|propert(?:y|ies)|options?|agents?)\b"
+    );
+    let text = text.replace(['`', '*'], "");
+    let named = |found: regex::Captures<'_>| own(found[1].trim_end_matches('/'));
+    SENTENCE.is_match(&text)
+        || NAMED.captures_iter(&text).any(named)
+        || (MARK.is_match(&text) && !PART.is_match(&text))
+}
+
 /// Returns the sort order that a sentence states for a list: `newest first` or `oldest first`.
 pub fn order(text: &str) -> Option<&'static str> {
     let text = text.to_lowercase();
@@ -291,6 +324,39 @@ mod tests {
         assert!(errors("At most 500 characters, after 500 ms.", 1).is_empty());
         assert_eq!(default("Items in a page. Defaults to `50`.").as_deref(), Some("50"));
         assert_eq!(order("Sorted by time, newest first."), Some("newest first"));
+    }
+
+    #[test]
+    fn only_a_deprecated_operation_is_one() {
+        for text in [
+            "This endpoint is deprecated and will be removed. Use `POST /rest/v2/sessions`.",
+            "Please note that the operation has been deprecated.",
+            "Opens a session. **This API endpoint is now deprecated.**",
+            "This is a deprecated endpoint.",
+            "The `POST /a` endpoint is deprecated.",
+            "POST /a is deprecated.",
+            "Deprecated",
+            "Deprecated: this endpoint is going away",
+            "⚠️ Deprecated since May. Use another one.",
+            "[Deprecated] Open a session",
+        ] {
+            assert!(deprecated(text, |path| path == "/a"), "{text}");
+        }
+        for text in [
+            "This field is deprecated.",
+            "The title field of this endpoint is deprecated.",
+            "This endpoint is not deprecated.",
+            "The old endpoint is deprecated.",
+            "POST /b is deprecated. Use this one.",
+            "This endpoint ignores fields that are deprecated.",
+            "When this endpoint is deprecated, a notice is sent.",
+            "Deprecated fields are marked.",
+            "Deprecated: the `title` field.",
+            "Deprecated agents: none.",
+            "false",
+        ] {
+            assert!(!deprecated(text, |path| path == "/a"), "{text}");
+        }
     }
 
     #[test]

@@ -84,7 +84,7 @@ pub fn find(
 }
 
 /// Returns the byte index in `text` just after the bracket that closes the first bracket.
-fn closing(text: &str) -> Option<usize> {
+pub(super) fn closing(text: &str) -> Option<usize> {
     let (mut depth, mut quote) = (0usize, None);
     let mut characters = text.char_indices();
     while let Some((at, c)) = characters.next() {

@@ -18,8 +18,42 @@ static HEADER: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r#"((?i:authorization)|[Xx]-[A-Za-z-]+|[A-Z][A-Za-z]*-(?:Key|Token))["']?\s*[:=]\s*["'`]?([A-Z][A-Za-z]+)\s+["'`]?[$<{\[a-zA-Z]"#).expect("a pattern")
 });
 static LIMIT: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)(\d[\d,]*)\s*(?:requests?|calls?)\s*(?:/|per|a|each|every)\s*(?:an?\s+)?(minute|second|hour|day)").expect("a pattern")
+    Regex::new(r"(?i)(\d[\d,]*)\s*(?:requests?|calls?)\s*(?:/|per|a|each|every)\s*(?:an?\s+)?(minute|second|hour|day)(?:[\s,(]*(?:/|\b(?:per|and|for)\b)\s*(?:(?:an?|each|every|the|your|one)\s+)?(?:API[\s-]*)?(key|workspace|organi[sz]ation|team|account|user|member|project|session|agent|IP)\b)?").expect("a pattern")
 });
+
+/// A rate limit.
+struct Limit {
+    number: String,
+    /// The unit of time, such as `minute`.
+    unit: String,
+    /// The kind of thing whose requests are counted together, such as `key`; `None` if the text does not state it.
+    scope: Option<String>,
+}
+
+impl Limit {
+    /// Returns the limit in a match of `LIMIT`.
+    fn of(found: &Captures<'_>) -> Self {
+        Self {
+            number: found[1].replace(',', ""),
+            unit: found[2].to_lowercase(),
+            scope: found.get(3).map(|scope| scope.as_str().to_lowercase()),
+        }
+    }
+
+    /// Returns whether two texts state the same limit. If one of them states no scope, the scope is not compared.
+    fn is_same(&self, other: &Self) -> bool {
+        let scopes = self.scope.as_ref().zip(other.scope.as_ref());
+        (&self.number, &self.unit) == (&other.number, &other.unit)
+            && scopes.is_none_or(|(own, other)| own == other)
+    }
+}
+
+impl std::fmt::Display for Limit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} requests per {}", self.number, self.unit)?;
+        self.scope.as_ref().map_or(Ok(()), |scope| write!(f, " and {scope}"))
+    }
+}
 
 /// Compares the base URL, the authentication header and the rate limit on a page with the OpenAPI document. Returns the
 /// number of compared statements. If a page repeats a statement, each repetition counts.
@@ -30,7 +64,7 @@ pub fn compare(document: &Document, page: &Page, result: &mut CheckResult) -> us
     let header =
         scheme.map(|(name, s)| format!("{}: {name}", s["name"].as_str().unwrap_or_default()));
     let limit = LIMIT.captures(value["info"]["description"].as_str().unwrap_or_default());
-    let limit = limit.map(|c| format!("{} requests per {}", &c[1], c[2].to_lowercase()));
+    let limit = limit.map(|found| Limit::of(&found));
     let place =
         scheme.map_or_else(String::new, |(name, _)| format!("/components/securitySchemes/{name}"));
     let (mut findings, mut facts) = (Vec::new(), 0);
@@ -80,15 +114,14 @@ pub fn compare(document: &Document, page: &Page, result: &mut CheckResult) -> us
         }
         if let Some(limit) = &limit {
             for found in LIMIT.captures_iter(text) {
-                let (number, unit) = (found[1].replace(',', ""), found[2].to_lowercase());
-                let other = format!("{number} requests per {unit}");
-                let same = other == *limit;
+                let other = Limit::of(&found);
+                let same = limit.is_same(&other);
                 check(
                     Kind::RateLimit,
                     "the rate limit",
                     "/info/description",
-                    limit,
-                    other,
+                    &limit.to_string(),
+                    other.to_string(),
                     *line,
                     same,
                 );

@@ -106,6 +106,40 @@ const EDITS: &[Edit] = &[
         t.replace("string (ISO 8601)", "ISO 8601 string")
             .replace("string[] (uuid[])", "array of string (uuid)")
     }),
+    ("an operation that is not deprecated", |form, t| match form {
+        "md" => t.replacen("title: ", "deprecated: false\ntitle: ", 1),
+        _ => t.to_owned(),
+    }),
+    ("other things that are deprecated", |_, t| {
+        t.replace(
+            "Opens a session, files",
+            "The old endpoint is deprecated. Deprecated agents have no name. Opens a session, files",
+        )
+        .replace("The session to read.", "The session to read. This field is deprecated.")
+        .replace("What the user says next.", "Deprecated: use another one.")
+    }),
+    ("another method in the code", |_, t| {
+        t.replace("sessions \\\n", "sessions --request POST \\\n")
+            .replace("`, {\n  headers", "`, {\n  method: \"GET\", headers")
+            .replace("\"POST\",\n  headers: {", "\"POST\",\n  headers: { Accept: \"*/*\",")
+    }),
+    ("variables in the code", |_, t| {
+        t.replace("curl https://api.blocks.team", "curl -sS -H 'X-Trace: 1' $BASE")
+            .replace("fetch(\"https://api.blocks.team", "fetch(\"")
+            .replace("fetch(`https://api.blocks.team", "fetch(`${base}")
+            .replace("sessions/$ID", "sessions/<session_id>")
+    }),
+    ("a second request in the code", |_, t| {
+        let read = "https://api.blocks.team/rest/v1/sessions/";
+        t.replace("\ncurl ", &format!("\ncurl {read}$ID | jq .\ncurl ")).replace(
+            "\nconst response",
+            &format!("\nawait fetch(`{read}${{id}}`);\nconst response"),
+        )
+    }),
+    ("a rate limit in other words", |_, t| {
+        t.replace("/ minute / API key", "per minute for each API key")
+    }),
+    ("a rate limit without its scope", |_, t| t.replace(" / API key", "")),
     ("RFC 3339 times", |_, t| t.replace("(ISO 8601)", "(RFC 3339)")),
     ("marks with capitals", |form, t| {
         if form == "txt" {
