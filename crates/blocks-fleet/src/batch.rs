@@ -2,7 +2,7 @@
 //! processes, the workers, can run the same batch with a shared journal.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::future::Future;
+use std::future::{Future, pending};
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,11 +17,14 @@ use serde_json::Value;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use crate::journal::{Created, Entry, Fingerprint, Journal, JournalError, Retry, State, Step};
+use crate::journal::{
+    Created, Entry, Fingerprint, InUse, Journal, JournalError, Retry, State, Step,
+};
 
 /// Interval at which a worker renews its claims, and reads the entries of the prompts that others have claimed.
 const TICK: Duration = Duration::from_secs(2);
-/// Largest number of entries that a tick reads. More entries could take so long that no prompt makes progress.
+/// Largest number of entries that a tick reads. More entries could take so long that the next renewal of the claims is
+/// late.
 const PER_TICK: usize = 200;
 /// How long a worker repeats an operation of the journal that fails temporarily. A failed claim of a shared journal is
 /// repeated after every error. If the operation still fails, the batch starts no more prompts after the operation's
@@ -174,12 +177,27 @@ pub struct Batch<'w, W: BatchWork> {
     elsewhere: BTreeSet<usize>,
     ready: VecDeque<BatchItem<W::Report>>,
     next_tick: Instant,
+    /// The tick that is running. It is not a part of the future of [`next`](Self::next). Otherwise, if the caller
+    /// always dropped that future before a tick has ended, no tick would end.
+    tick: Option<WorkFuture<'w, Ticked>>,
     /// The index from which the next tick reads the entries of other workers' prompts.
     read_from: usize,
     /// When the reads and renewals of the tick began to fail, if the last one failed.
     failing_since: Option<Instant>,
     is_stopped: bool,
     failure: Option<String>,
+    /// The last field, because the fields are dropped in this order. The mark must last until no prompt runs.
+    _in_use: InUse,
+}
+
+/// Contains the entries that a tick has read, with the indexes of their prompts.
+type Ticked = Result<Vec<(usize, Option<Entry>)>, JournalError>;
+
+/// Describes for what a batch waits while other workers may have claims.
+enum Event<R> {
+    TickIsDue,
+    Ticked(Ticked),
+    Ended(usize, Outcome<R>),
 }
 
 struct Context<W> {
@@ -258,6 +276,8 @@ pub enum BatchError {
     Changed(ChangedPrompt),
     /// Two prompts of the batch have this id.
     RepeatedId(String),
+    /// Another batch of this process uses the same value of the journal.
+    JournalInUse,
 }
 
 impl std::fmt::Display for BatchError {
@@ -269,6 +289,10 @@ impl std::fmt::Display for BatchError {
                 "prompt {id}: {} differs from the request that the journal has under this id; give it \
                  a new id, or undo the change",
                 fields.join(", ")
+            ),
+            Self::JournalInUse => f.write_str(
+                "another batch of this process uses the same journal; drop that batch first, or give \
+                 this batch its own journal",
             ),
             Self::RepeatedId(id) => {
                 write!(
@@ -285,9 +309,14 @@ impl std::error::Error for BatchError {}
 impl<'w, W: BatchWork + 'w> Batch<'w, W> {
     /// Creates a batch and reads its journal. No prompt starts before [`next`](Self::next) is awaited.
     ///
+    /// A value of a journal represents one worker, so it can be used by one batch at a time. If two batches used the
+    /// same value, the journal could not distinguish their claims, and both batches could send a prompt. Workers in one
+    /// process each need their own value, for example their own `RedisJournal` with the same URL. After a batch was
+    /// dropped, a new batch can use its journal. [`NoJournal`](crate::NoJournal) can be used by several batches.
+    ///
     /// # Errors
-    /// Two prompts have the same id, the journal cannot be read, or it contains a different request under the id of a
-    /// prompt.
+    /// Two prompts have the same id, another batch that was not dropped uses the same value of the journal, the journal
+    /// cannot be read, or it contains a different request under the id of a prompt.
     pub async fn new(
         prompts: Vec<BatchPrompt>,
         journal: Arc<dyn Journal>,
@@ -299,6 +328,7 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
         if let Some(id) = ids.iter().find(|id| !known.insert(*id)) {
             return Err(BatchError::RepeatedId(id.clone()));
         }
+        let in_use = InUse::mark(&journal).ok_or(BatchError::JournalInUse)?;
         let entries = read(&*journal, &ids).await.map_err(BatchError::Journal)?;
         for (prompt, entry) in prompts.iter().zip(&entries) {
             check_unchanged(prompt, entry.as_ref())?;
@@ -325,10 +355,12 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
             elsewhere: BTreeSet::new(),
             ready: VecDeque::new(),
             next_tick: Instant::now() + TICK,
+            tick: None,
             read_from: 0,
             failing_since: None,
             is_stopped: false,
             failure: None,
+            _in_use: in_use,
             context: Arc::new(Context {
                 prompts,
                 journal,
@@ -370,7 +402,8 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
 
     /// Returns the next item, or `None` after the last item. After [`stop`](Self::stop), the batch returns the items
     /// that are ready and the items of the prompts that are still running, and then `None`. If the future is dropped
-    /// before it is ready, no item is lost: the next call returns it.
+    /// before it is ready, no item is lost: the next call returns it. A renewal or read of the journal that was running
+    /// is continued by the next call.
     pub async fn next(&mut self) -> Option<BatchItem<W::Report>> {
         loop {
             if let Some(item) = self.ready.pop_front() {
@@ -381,33 +414,46 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
             if self.open.is_empty() && !waits_for_others {
                 return None;
             }
-            if !self.context.journal.is_shared() {
+            if !self.context.journal.is_shared() && self.elsewhere.is_empty() {
                 let (index, outcome) = self.open.next().await?;
                 self.handle(index, outcome);
                 continue;
             }
-            // A tick that is due is run before the batch waits for a prompt. Otherwise, if prompts ended one after
-            // another without a pause, no tick would run, and this worker's claims would not be renewed.
-            if Instant::now() >= self.next_tick {
-                self.tick().await;
-                continue;
-            }
-            let tick = std::pin::pin!(sleep_until(self.next_tick));
-            let ended = match self.open.is_empty() {
-                true => {
-                    tick.await;
-                    None
+            match self.event().await {
+                Event::TickIsDue => self.start_tick(),
+                Event::Ticked(ticked) => {
+                    self.tick = None;
+                    self.end_tick(ticked);
                 }
-                false => match select(self.open.next(), tick).await {
-                    Either::Left((ended, _)) => ended,
-                    Either::Right(_) => None,
-                },
-            };
-            match ended {
-                Some((index, outcome)) => self.handle(index, outcome),
-                None => self.tick().await,
+                Event::Ended(index, outcome) => self.handle(index, outcome),
             }
         }
+    }
+
+    /// Waits until a tick is due, the running tick has ended, or a prompt has ended. If the future is dropped, the tick
+    /// and the prompts continue in the next call.
+    async fn event(&mut self) -> Event<W::Report> {
+        let next_tick = self.next_tick;
+        let (tick, open) = (&mut self.tick, &mut self.open);
+        let ticked = async move {
+            match tick {
+                Some(tick) => Event::Ticked(tick.await),
+                None => {
+                    sleep_until(next_tick).await;
+                    Event::TickIsDue
+                }
+            }
+        };
+        let ended = async move {
+            match open.next().await {
+                Some((index, outcome)) => Event::Ended(index, outcome),
+                None => pending().await,
+            }
+        };
+        // The tick is first. Otherwise, if prompts ended one after another without a pause, no tick would run, and this
+        // worker's claims would not be renewed.
+        let (event, _) = select(pin!(ticked), pin!(ended)).await.factor_first();
+        event
     }
 
     /// Stops the batch from starting more prompts. Running prompts continue, except those that still wait for a permit
@@ -494,12 +540,26 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
         self.failure.get_or_insert_with(|| error.to_string());
     }
 
-    /// Renews this worker's claims, and reads the entries of other workers' prompts. If the journal does not respond,
-    /// the next tick tries again, for up to `PATIENCE`.
-    async fn tick(&mut self) {
-        // The time is set first: a caller may drop the future, and the next call must not repeat the tick immediately.
+    /// Starts a tick, which renews this worker's claims, and reads the entries of other workers' prompts.
+    fn start_tick(&mut self) {
         self.next_tick = Instant::now() + TICK;
-        match self.renew_and_read().await {
+        let own: Vec<usize> = self.running.iter().copied().collect();
+        let (before, after) = (..self.read_from, self.read_from..);
+        let next = self
+            .elsewhere
+            .range(after)
+            .chain(self.elsewhere.range(before));
+        let others: Vec<usize> = next.copied().take(PER_TICK).collect();
+        let context = Arc::clone(&self.context);
+        self.tick = Some(Box::pin(async move {
+            context.renew_and_read(&own, others).await
+        }));
+    }
+
+    /// Handles the entries that a tick has read. If the journal does not respond, the next tick tries again, for up to
+    /// `PATIENCE`.
+    fn end_tick(&mut self, ticked: Ticked) {
+        match ticked {
             Ok(entries) => {
                 self.failing_since = None;
                 if let Some((last, _)) = entries.last() {
@@ -516,27 +576,6 @@ impl<'w, W: BatchWork + 'w> Batch<'w, W> {
                 }
             }
         }
-    }
-
-    async fn renew_and_read(&self) -> Result<Vec<(usize, Option<Entry>)>, JournalError> {
-        let journal = &*self.context.journal;
-        let id = |index: &usize| self.context.prompts[*index].id.clone();
-        let own: Vec<String> = self.running.iter().map(id).collect();
-        if !own.is_empty() {
-            journal.renew(&own).await?;
-        }
-        let (before, after) = (..self.read_from, self.read_from..);
-        let next = self
-            .elsewhere
-            .range(after)
-            .chain(self.elsewhere.range(before));
-        let indexes: Vec<usize> = next.copied().take(PER_TICK).collect();
-        if indexes.is_empty() {
-            return Ok(Vec::new());
-        }
-        let ids: Vec<String> = indexes.iter().map(id).collect();
-        let entries = read(journal, &ids).await?;
-        Ok(indexes.into_iter().zip(entries).collect())
     }
 
     /// Handles a prompt by its entry in the journal. Adds an item with the outcome, queues the prompt, or leaves the
@@ -636,6 +675,21 @@ impl<W: BatchWork> Context<W> {
             }
             Some(State::Unknown { .. }) | None => self.create(index).await,
         }
+    }
+
+    /// Renews the claims of the prompts `own`, and reads the entries of the prompts `others`.
+    async fn renew_and_read(&self, own: &[usize], others: Vec<usize>) -> Ticked {
+        let id = |index: &usize| self.prompts[*index].id.clone();
+        let own: Vec<String> = own.iter().map(id).collect();
+        if !own.is_empty() {
+            self.journal.renew(&own).await?;
+        }
+        if others.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<String> = others.iter().map(id).collect();
+        let entries = read(&*self.journal, &ids).await?;
+        Ok(others.into_iter().zip(entries).collect())
     }
 
     /// Returns whether this batch sends the prompt again after `result`. This is true only if `result` is the failure

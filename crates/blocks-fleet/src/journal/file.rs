@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    Created, Entry, Fingerprint, Journal, JournalError, JournalFuture, Retry, State, Step,
+    Created, Entry, Fingerprint, Journal, JournalError, JournalFuture, Retry, State, Step, readable,
 };
 use crate::locked::LockedFile;
 
@@ -70,6 +70,8 @@ enum Event {
 pub struct FileJournal {
     writer: Mutex<Writer>,
     history: Mutex<History>,
+    /// Locked from the check of a claim until its line is written, so that two claims cannot both pass the check.
+    claiming: Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -171,6 +173,7 @@ impl FileJournal {
         Ok(Self {
             writer: Mutex::new(writer),
             history: Mutex::new(history),
+            claiming: Mutex::default(),
         })
     }
 
@@ -210,6 +213,28 @@ impl FileJournal {
         };
         Ok(Some(Entry { state, request }))
     }
+
+    /// Claims a prompt, unless the journal has an entry that `retry` does not allow to be sent again. The entry may
+    /// have changed since the batch read it: a dropped batch may have left a create that has claimed the prompt only
+    /// now.
+    fn claim_unless_recorded(
+        &self,
+        id: &str,
+        request: &Fingerprint,
+        retry: &Retry,
+    ) -> Result<bool, JournalError> {
+        let _claiming = self.claiming.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = self.entry(id)?
+            && !retry.allows(&entry.state)
+        {
+            return Ok(false);
+        }
+        self.append(Event::Starting {
+            id: id.to_owned(),
+            request: Some(request.clone()),
+        })?;
+        Ok(true)
+    }
 }
 
 impl Journal for FileJournal {
@@ -225,13 +250,9 @@ impl Journal for FileJournal {
         &'a self,
         id: &'a str,
         request: &'a Fingerprint,
-        _: &'a Retry,
+        retry: &'a Retry,
     ) -> JournalFuture<'a, bool> {
-        let written = self.append(Event::Starting {
-            id: id.to_owned(),
-            request: Some(request.clone()),
-        });
-        Box::pin(ready(written.map(|()| true)))
+        Box::pin(ready(self.claim_unless_recorded(id, request, retry)))
     }
 
     fn take_over<'a>(&'a self, _: &'a str) -> JournalFuture<'a, bool> {
@@ -240,11 +261,20 @@ impl Journal for FileJournal {
 
     fn record<'a>(&'a self, id: &'a str, step: &'a Step) -> JournalFuture<'a, bool> {
         let id = id.to_owned();
-        let event = match step.clone() {
+        let event = match step {
             Step::NotStarted => Event::NotStarted { id },
-            Step::Unknown(session_id) => Event::Unknown { id, session_id },
-            Step::Created(created) => Event::Created { id, created },
-            Step::Ended(result) => Event::Ended { id, result },
+            Step::Unknown(session_id) => Event::Unknown {
+                id,
+                session_id: session_id.clone(),
+            },
+            Step::Created(created) => Event::Created {
+                id,
+                created: created.clone(),
+            },
+            Step::Ended(result) => Event::Ended {
+                id,
+                result: readable(result),
+            },
         };
         Box::pin(ready(self.append(event).map(|()| true)))
     }
@@ -531,6 +561,49 @@ mod tests {
         assert!(!kept.contains("long"), "{kept}");
     }
 
+    #[tokio::test]
+    async fn a_recorded_prompt_is_not_claimed() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = FileJournal::open(folder.path().join("journal")).unwrap();
+        let request = Fingerprint::default();
+        let claim = async |unknown, result| {
+            let retry = Retry { unknown, result };
+            journal.claim("a", &request, &retry).await.unwrap()
+        };
+        assert!(claim(false, None).await);
+        // The create of the first claim may have been sent.
+        assert!(!claim(false, None).await);
+        let created = Created {
+            session_id: "s".to_owned(),
+            ..Created::default()
+        };
+        journal.record("a", &Step::Created(created)).await.unwrap();
+        assert!(!claim(true, Some(Value::from(1))).await);
+        let ended = Step::Ended(Value::from(1));
+        journal.record("a", &ended).await.unwrap();
+        assert!(!claim(true, Some(Value::from(2))).await);
+        assert!(claim(true, Some(Value::from(1))).await);
+    }
+
+    #[tokio::test]
+    async fn a_deep_result_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let nest = |value: Value, levels: usize| {
+            (0..levels).fold(value, |value, _| serde_json::json!([value]))
+        };
+        let (ids, inner) = (["a".to_owned()], nest(Value::from("text"), 50));
+        let journal = FileJournal::open(&path).unwrap();
+        let step = Step::Ended(nest(inner.clone(), 100));
+        journal.record("a", &step).await.unwrap();
+        drop(journal);
+        let journal = FileJournal::open(&path).unwrap();
+        assert!(journal.damaged_lines().is_empty());
+        let entry = journal.read(&ids).await.unwrap().pop().unwrap();
+        let expected = nest(Value::from(inner.to_string()), 100);
+        assert_eq!(entry.unwrap().state, State::Ended(expected));
+    }
+
     #[test]
     fn a_file_without_line_breaks_is_not_read_to_its_end() {
         let file = tempfile::NamedTempFile::new().unwrap();
@@ -597,7 +670,10 @@ mod tests {
             // Without a claim, the step changes nothing either.
             for is_claimed in [false, true, true] {
                 if is_claimed {
-                    let retry = Retry::default();
+                    let retry = Retry {
+                        unknown: true,
+                        result: Some(Value::from(1)),
+                    };
                     assert!(journal.claim("a", &request, &retry).await.unwrap());
                 }
                 journal.record("a", &Step::NotStarted).await.unwrap();

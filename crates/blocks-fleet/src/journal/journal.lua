@@ -63,7 +63,9 @@ if operation == 'claim' then
   -- The response to this worker's earlier claim was lost, so no create was sent.
   local is_own = entry and entry.state == 'starting' and entry.worker == worker and ARGV[8] == '1'
   local is_unknown = entry and (entry.state == 'unknown' or entry.state == 'starting' and not is_claimed(entry))
-  local is_retried = entry and entry.state == 'ended' and ARGV[7] ~= '' and entry.data == ARGV[7]
+  -- The data of a created or ended entry may be replaced if they are the result that is retried, or cannot be read.
+  local has_data = entry and (entry.state == 'created' or entry.state == 'ended')
+  local is_retried = has_data and ARGV[7] ~= '' and entry.data == ARGV[7]
   if entry and not is_own and not is_retried and not (is_unknown and ARGV[6] == '1') then return 0 end
   local before = entry and cmsgpack.pack(entry)
   if is_own then before = entry.before end

@@ -3,6 +3,7 @@
 
 mod file;
 mod fingerprint;
+mod in_use;
 #[cfg(feature = "redis")]
 mod redis;
 
@@ -17,8 +18,12 @@ use serde_json::Value;
 
 pub use self::file::FileJournal;
 pub use self::fingerprint::Fingerprint;
+pub(crate) use self::in_use::InUse;
 #[cfg(feature = "redis")]
 pub use self::redis::RedisJournal;
+
+/// Largest number of levels in a recorded result. `serde_json` reads at most 127 levels, and a journal adds its own.
+const DEEPEST: usize = 100;
 
 /// The future that a method of [`Journal`] returns.
 pub type JournalFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, JournalError>> + Send + 'a>>;
@@ -28,6 +33,11 @@ pub type JournalFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, JournalErr
 ///
 /// Several workers may share a journal. A claim then reserves a prompt for one worker, for as long as that worker
 /// renews the claim.
+///
+/// A value of a journal type represents one worker, so only one [`Batch`](crate::Batch) at a time may use it. To run
+/// several batches in one process, create a value for each batch, for example a `RedisJournal` with the same URL.
+/// [`Batch::new`](crate::Batch::new) fails if another batch uses the same value. This check cannot see into a journal
+/// that contains another journal: two such journals must not contain the same value.
 pub trait Journal: Send + Sync {
     /// Returns whether several workers may use the journal at the same time.
     fn is_shared(&self) -> bool;
@@ -66,6 +76,17 @@ pub struct Retry {
     /// A prompt with a recorded result may be sent again if the result is still this value. If the journal contains a
     /// different result, another worker has already sent the prompt again.
     pub result: Option<Value>,
+}
+
+impl Retry {
+    /// Returns whether a prompt in this recorded state may be sent again.
+    fn allows(&self, state: &State) -> bool {
+        match state {
+            State::Unknown { .. } => self.unknown,
+            State::Ended(result) => self.result.as_ref() == Some(result),
+            State::Starting | State::Created { .. } => false,
+        }
+    }
 }
 
 /// Contains the state, and the fingerprint of the request, that a journal has recorded for a prompt.
@@ -129,8 +150,34 @@ pub enum Step {
     /// The session exists.
     Created(Created),
     /// The prompt has ended with this result. If several results are recorded after one claim, a shared journal keeps
-    /// only the first.
+    /// only the first. The journals of this crate record an array or object that is nested in 100 others as a string
+    /// with its JSON text, because JSON with too many levels could not be read again.
     Ended(Value),
+}
+
+/// Returns a result that can be read again after it was written as JSON. Arrays and objects that are nested too deeply
+/// become strings with their JSON text, so that no part of the result is lost.
+fn readable(result: &Value) -> Value {
+    limit_levels(result, DEEPEST)
+}
+
+fn limit_levels(value: &Value, levels: usize) -> Value {
+    match value {
+        Value::Array(_) | Value::Object(_) if levels == 0 => Value::String(value.to_string()),
+        Value::Array(values) => Value::Array(
+            values
+                .iter()
+                .map(|value| limit_levels(value, levels - 1))
+                .collect(),
+        ),
+        Value::Object(fields) => Value::Object(
+            fields
+                .iter()
+                .map(|(name, value)| (name.clone(), limit_levels(value, levels - 1)))
+                .collect(),
+        ),
+        other => other.clone(),
+    }
 }
 
 /// Reports that a journal could not be used.

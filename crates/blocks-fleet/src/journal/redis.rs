@@ -1,15 +1,14 @@
 //! Keeps a journal in Redis or Valkey, for workers on many machines.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::{FromRedisValue, Script};
-use serde_json::Value;
 
 use super::{
-    Created, Entry, Fingerprint, Journal, JournalError, JournalFuture, Retry, State, Step,
+    Created, Entry, Fingerprint, Journal, JournalError, JournalFuture, Retry, State, Step, readable,
 };
 use crate::server::Server;
 
@@ -41,8 +40,29 @@ pub struct RedisJournal {
     key: String,
     worker: String,
     lease: Duration,
-    /// The prompts that this worker has claimed and for which it has recorded no step. Their creates may have been sent.
-    claimed: Mutex<HashSet<String>>,
+    /// The prompts that this worker is claiming, and those that it has claimed and for which it has recorded no step.
+    claims: Mutex<HashMap<String, Claim>>,
+}
+
+/// Describes a claim of this worker.
+#[derive(Clone, Copy, PartialEq)]
+enum Claim {
+    /// The script was not run yet, or its response has not arrived.
+    Running,
+    /// The response has arrived, so the create may have been sent.
+    Made,
+}
+
+/// Marks a claim as running. The drop removes the mark, also if the claim failed or its future is dropped.
+struct RunningClaim<'a> {
+    journal: &'a RedisJournal,
+    id: &'a str,
+}
+
+impl Drop for RunningClaim<'_> {
+    fn drop(&mut self) {
+        self.journal.forget(self.id, Claim::Running);
+    }
 }
 
 /// A journal entry in the response of the script `journal.lua`. The parts are the name of the state, who has the claim
@@ -76,7 +96,7 @@ impl RedisJournal {
             key: format!("blocks:{{journal:{name}}}"),
             worker: format!("{:032x}", fastrand::u128(..)),
             lease: LEASE,
-            claimed: Mutex::default(),
+            claims: Mutex::default(),
         })
     }
 
@@ -105,45 +125,60 @@ impl RedisJournal {
 }
 
 impl RedisJournal {
-    fn claimed(&self) -> MutexGuard<'_, HashSet<String>> {
-        self.claimed.lock().unwrap_or_else(PoisonError::into_inner)
+    fn claims(&self) -> MutexGuard<'_, HashMap<String, Claim>> {
+        self.claims.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the stored text of `result`, or `None` if the journal no longer contains this result. The stored text is
+    /// Forgets this worker's claim of a prompt, if it is in the state `claim`.
+    fn forget(&self, id: &str, claim: Claim) {
+        let mut claims = self.claims();
+        if claims.get(id) == Some(&claim) {
+            claims.remove(id);
+        }
+    }
+
+    /// Returns the stored data that a claim may replace, or an empty string. The data are the result that may be
+    /// retried. If the outcome is unknown because the data cannot be read, they are these data. The stored text is
     /// needed because the script compares texts, and one JSON value can be written in several ways.
-    async fn ended(&self, id: &str, result: &Value) -> Result<Option<String>, JournalError> {
+    async fn replaceable(&self, id: &str, retry: &Retry) -> Result<String, JournalError> {
+        if *retry == Retry::default() {
+            return Ok(String::new());
+        }
         let rows: Vec<Option<Row>> = self.run("read", &[id]).await?;
-        let row = rows.into_iter().next().flatten();
-        let text = row.and_then(|(state, _, _, data)| (state == "ended").then_some(data));
-        Ok(text.filter(|text| {
-            serde_json::from_str::<Value>(text).is_ok_and(|recorded| recorded == *result)
-        }))
+        let Some(row) = rows.into_iter().next().flatten() else {
+            return Ok(String::new());
+        };
+        let (name, data) = (row.0.clone(), row.3.clone());
+        let has_data = name == "created" || name == "ended";
+        match has_data && retry.allows(&entry(row).state) {
+            true => Ok(data),
+            false => Ok(String::new()),
+        }
     }
 }
 
-fn entry((state, claimed_by, request, data): Row) -> Result<Entry, JournalError> {
+/// Returns the entry of a row. If the data cannot be read, the outcome of the prompt is unknown. An error instead would
+/// make all prompts of the batch fail because of one entry.
+fn entry((state, claimed_by, request, data): Row) -> Entry {
     let is_claimed = claimed_by != 0;
-    let damaged = |error: serde_json::Error| {
-        JournalError::new(format!(
-            "the journal contains an entry that cannot be read: {error}"
-        ))
-    };
-    let created = || serde_json::from_str::<Created>(&data).map_err(damaged);
     let state = match state.as_str() {
-        "starting" if is_claimed => State::Starting,
-        "created" => State::Created {
-            created: created()?,
-            is_claimed,
-        },
-        "ended" => State::Ended(serde_json::from_str::<Value>(&data).map_err(damaged)?),
-        _ => State::Unknown {
+        "starting" if is_claimed => Some(State::Starting),
+        "created" => {
+            let created = serde_json::from_str::<Created>(&data).ok();
+            created.map(|created| State::Created {
+                created,
+                is_claimed,
+            })
+        }
+        "ended" => serde_json::from_str(&data).ok().map(State::Ended),
+        _ => Some(State::Unknown {
             session_id: Some(data).filter(|id| !id.is_empty()),
-        },
+        }),
     };
-    Ok(Entry {
-        state,
+    Entry {
+        state: state.unwrap_or_default(),
         request: serde_json::from_str::<Fingerprint>(&request).ok(),
-    })
+    }
 }
 
 impl Journal for RedisJournal {
@@ -160,9 +195,9 @@ impl Journal for RedisJournal {
                 for (id, row) in ids.iter().zip(rows) {
                     // This worker's script made the claim, but its response did not arrive, so no create was sent. The
                     // prompt counts as free.
-                    let is_free = |row: &Row| row.1 == 2 && !self.claimed().contains(id);
+                    let is_free = |row: &Row| row.1 == 2 && !self.claims().contains_key(id);
                     let row = row.filter(|row| !is_free(row));
-                    entries.push(row.map(entry).transpose()?);
+                    entries.push(row.map(entry));
                 }
             }
             Ok(entries)
@@ -176,24 +211,29 @@ impl Journal for RedisJournal {
         retry: &'a Retry,
     ) -> JournalFuture<'a, bool> {
         Box::pin(async move {
+            let earlier = {
+                let mut claims = self.claims();
+                let earlier = claims.get(id).copied();
+                if earlier.is_none() {
+                    claims.insert(id.to_owned(), Claim::Running);
+                }
+                earlier
+            };
+            // If this worker has received an earlier claim, its create may have been sent. Without this argument, the
+            // script would take a second claim of this worker for the repetition of a claim whose response was lost.
+            let (_running, was_lost) = match earlier {
+                // The script is not run, because it could run before the script of the other call.
+                Some(Claim::Running) => return Ok(false),
+                Some(Claim::Made) => (None, "0"),
+                None => (Some(RunningClaim { journal: self, id }), "1"),
+            };
             let request = serde_json::to_string(request).map_err(JournalError::new)?;
             let unknown = if retry.unknown { "1" } else { "0" };
-            let result = match &retry.result {
-                Some(result) => self.ended(id, result).await?,
-                None => None,
-            };
-            // The script takes an empty string for "no result".
-            let result = result.unwrap_or_default();
-            // If this worker has received an earlier claim, its create may have been sent.
-            let was_lost = if self.claimed().contains(id) {
-                "0"
-            } else {
-                "1"
-            };
-            let arguments = [id, &request, unknown, &result, was_lost];
+            let replaceable = self.replaceable(id, retry).await?;
+            let arguments = [id, &request, unknown, &replaceable, was_lost];
             let is_claimed = self.run("claim", &arguments).await?;
             if is_claimed {
-                self.claimed().insert(id.to_owned());
+                self.claims().insert(id.to_owned(), Claim::Made);
             }
             Ok(is_claimed)
         })
@@ -212,10 +252,10 @@ impl Journal for RedisJournal {
                     "created",
                     serde_json::to_string(created).map_err(JournalError::new)?,
                 ),
-                Step::Ended(result) => ("ended", result.to_string()),
+                Step::Ended(result) => ("ended", readable(result).to_string()),
             };
             let is_kept = self.run("record", &[id, state, &data]).await?;
-            self.claimed().remove(id);
+            self.forget(id, Claim::Made);
             Ok(is_kept)
         })
     }

@@ -1,5 +1,6 @@
 //! Tests `RedisJournal`: the claims, the results and the errors of several workers that share a journal in Redis.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use blocks_fleet::{Created, Entry, Journal, RedisJournal, Retry, State, Step};
@@ -85,6 +86,68 @@ async fn a_claim_without_a_response_is_made_again() {
     assert_eq!(state(&second, "a").await, Some(State::Starting));
     assert_eq!(state(&first, "a").await, None);
     assert!(claim(&first, false).await);
+}
+
+#[tokio::test]
+async fn two_claims_of_one_worker_are_not_both_made() {
+    let Some(server) = RedisServer::start(&[]) else {
+        return;
+    };
+    let [first, second] = [(); 2].map(|()| worker(&server, LONG));
+    // The reads connect, so that the claim is sent when it is first polled.
+    assert_eq!(state(&first, "a").await, None);
+    assert_eq!(state(&second, "a").await, None);
+    let mut running = pin!(claim(&first, false));
+    assert!(timeout(Duration::ZERO, &mut running).await.is_err());
+    let claimed = async { while state(&second, "a").await.is_none() {} };
+    let claimed = timeout(Duration::from_secs(10), claimed).await;
+    claimed.expect("the claim was sent");
+    // The response to the running claim was not read yet, but the prompt is not free.
+    assert_eq!(state(&first, "a").await, Some(State::Starting));
+    assert!(!claim(&first, false).await);
+    assert!(running.await);
+    assert!(!claim(&first, false).await);
+}
+
+#[tokio::test]
+async fn a_damaged_entry_concerns_only_its_prompt() {
+    let Some(server) = RedisServer::start(&[]) else {
+        return;
+    };
+    let journal = worker(&server, LONG);
+    let ended = Step::Ended(json!(1));
+    journal.record("b", &ended).await.unwrap();
+    let damaged = "local entry = {state='ended', worker='w', ends_at=0, request='', data='['}
+        return redis.call('HSET', KEYS[1], 'a', cmsgpack.pack(entry))";
+    server.run(&["EVAL", damaged, "1", "blocks:{journal:nightly}"]);
+    let ids = ["a", "b"].map(str::to_owned);
+    let entries = journal.read(&ids).await.unwrap();
+    let states: Vec<_> = entries
+        .into_iter()
+        .map(|entry| entry.unwrap().state)
+        .collect();
+    let unknown = State::Unknown { session_id: None };
+    assert_eq!(states, [unknown, State::Ended(json!(1))]);
+    assert!(!claim(&journal, false).await);
+    assert!(claim(&journal, true).await);
+    journal.record("a", &ended).await.unwrap();
+    assert_eq!(state(&journal, "a").await, Some(State::Ended(json!(1))));
+}
+
+#[tokio::test]
+async fn a_deep_result_is_read_again() {
+    let Some(server) = RedisServer::start(&[]) else {
+        return;
+    };
+    let journal = worker(&server, LONG);
+    let nest = |value: serde_json::Value, levels: usize| {
+        (0..levels).fold(value, |value, _| json!([value]))
+    };
+    let inner = nest(json!("text"), 50);
+    let step = Step::Ended(nest(inner.clone(), 100));
+    journal.record("a", &step).await.unwrap();
+    let expected = State::Ended(nest(json!(inner.to_string()), 100));
+    assert_eq!(state(&journal, "a").await, Some(expected));
 }
 
 #[tokio::test]

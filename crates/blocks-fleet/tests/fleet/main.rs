@@ -1,6 +1,7 @@
 //! Tests the limit stores, and batches whose workers share a journal.
 
 mod file;
+mod in_use;
 #[cfg(feature = "redis")]
 mod journal;
 mod killed;

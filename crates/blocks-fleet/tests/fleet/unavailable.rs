@@ -164,6 +164,33 @@ async fn a_dropped_next_loses_no_item() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_slow_tick_continues_in_the_next_call() {
+    let mock = Mock::new();
+    let journal = MemoryJournal::new(Duration::from_millis(400));
+    journal.set("a", State::Starting);
+    let mut batch = batch(&mock, Arc::clone(&journal), &["a", "b"]).await;
+    let start = Instant::now();
+    let mut items = Vec::new();
+    // Each call is dropped earlier than the journal responds.
+    while start.elapsed() < Duration::from_secs(120) && items.len() < 2 {
+        if start.elapsed() > Duration::from_secs(60) {
+            journal.set("a", State::Ended(json!("of the other worker")));
+        }
+        if let Ok(item) = timeout(Duration::from_millis(100), batch.next()).await {
+            items.push(item.unwrap());
+        }
+    }
+    let [
+        BatchItem::Finished { index: 1, .. },
+        BatchItem::Known { index: 0, .. },
+    ] = items.as_slice()
+    else {
+        panic!("{items:?}");
+    };
+    assert!(batch.next().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_batch_waits_five_minutes_for_its_journal() {
     let mock = Mock::new();
     let journal = MemoryJournal::new(Duration::ZERO);
@@ -172,6 +199,7 @@ async fn a_batch_waits_five_minutes_for_its_journal() {
     let item = continued.next().await;
     assert!(matches!(item, Some(BatchItem::Finished { .. })), "{item:?}");
     assert_eq!((continued.failure(), mock.session_count()), (None, 1));
+    drop(continued);
 
     let mut stopped = batch(&mock, Arc::clone(&journal), &["b"]).await;
     journal.fail_for(Duration::from_secs(301));
