@@ -13,7 +13,7 @@ use crate::work::{Work, prompt};
 async fn a_journal_serves_one_batch_at_a_time() {
     let mock = Mock::new();
     let builder = Client::builder(mock.key()).service(mock.service());
-    let work = Arc::new(Work(builder.build().unwrap()));
+    let work = Arc::new(Work::new(builder.build().unwrap()));
     let batch = |journal: &Arc<dyn Journal>| {
         let (journal, work) = (Arc::clone(journal), Arc::clone(&work));
         Batch::new(vec![prompt("a")], journal, work, BatchOptions::default())
@@ -41,7 +41,7 @@ async fn a_journal_serves_one_batch_at_a_time() {
 async fn batches_without_a_journal_share_the_value() {
     let mock = Mock::new();
     let builder = Client::builder(mock.key()).service(mock.service());
-    let work = Arc::new(Work(builder.build().unwrap()));
+    let work = Arc::new(Work::new(builder.build().unwrap()));
     let journal: Arc<dyn Journal> = Arc::new(NoJournal);
     let mut batches = Vec::new();
     for _ in 0..2 {
