@@ -11,7 +11,9 @@
 //! response type.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
+use std::num::{NonZeroU8, NonZeroU16, NonZeroU32, NonZeroU64};
 
 use serde::de::{self, Deserializer as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -45,29 +47,91 @@ pub trait FromJson: Sized {
     }
 }
 
-impl FromJson for String {
+/// Implements `FromJson` for types of which each JSON text has one exact value.
+macro_rules! exact {
+    ($($name:ty,)*) => {
+        $(impl FromJson for $name {
+            fn from_json(raw: &str) -> Result<Decoded<Self>, serde_json::Error> {
+                serde_json::from_str(raw).map(Decoded::exact)
+            }
+        })*
+    };
+}
+
+exact! { String, bool, RawJson, }
+
+// The generator derives the type of an integer from the format and the limits in the OpenAPI document.
+exact! { i8, i16, i32, i64, u8, u16, u32, u64, NonZeroU8, NonZeroU16, NonZeroU32, NonZeroU64, }
+
+/// Implements `FromJson` for types that can change a value, for example by rounding a number.
+macro_rules! inexact {
+    ($($name:ty,)*) => {
+        $(impl FromJson for $name {
+            fn from_json(raw: &str) -> Result<Decoded<Self>, serde_json::Error> {
+                let value: Self = serde_json::from_str(raw)?;
+                let exact = serde_json::to_string(&value).is_ok_and(|written| written == raw);
+                Ok(Decoded { value, exact })
+            }
+        })*
+    };
+}
+
+inexact! { f32, f64, serde_json::Value, }
+
+impl FromJson for JsonObject {
     fn from_json(raw: &str) -> Result<Decoded<Self>, serde_json::Error> {
-        serde_json::from_str(raw).map(Decoded::exact)
+        raw.parse().map(Decoded::exact)
+    }
+
+    fn when_null() -> Option<Self> {
+        Some(Self::new())
     }
 }
 
-impl FromJson for bool {
+/// Reads the items of a list, or the values of a map, that can be null.
+impl<T: FromJson> FromJson for Option<T> {
     fn from_json(raw: &str) -> Result<Decoded<Self>, serde_json::Error> {
-        serde_json::from_str(raw).map(Decoded::exact)
-    }
-}
-
-impl FromJson for i64 {
-    fn from_json(raw: &str) -> Result<Decoded<Self>, serde_json::Error> {
-        serde_json::from_str(raw).map(Decoded::exact)
-    }
-}
-
-impl FromJson for f64 {
-    fn from_json(raw: &str) -> Result<Decoded<Self>, serde_json::Error> {
-        let value: Self = serde_json::from_str(raw)?;
-        let exact = serde_json::to_string(&value).is_ok_and(|written| written == raw);
+        if raw == "null" {
+            return Ok(Decoded::exact(None));
+        }
+        let Decoded { value, exact } = T::from_json(raw)?;
+        let value = Some(value);
         Ok(Decoded { value, exact })
+    }
+}
+
+/// Reads a value whose type contains itself, such as a session with a parent session.
+impl<T: FromJson> FromJson for Box<T> {
+    fn from_json(raw: &str) -> Result<Decoded<Self>, serde_json::Error> {
+        let Decoded { value, exact } = T::from_json(raw)?;
+        let value = Self::new(value);
+        Ok(Decoded { value, exact })
+    }
+
+    fn when_null() -> Option<Self> {
+        T::when_null().map(Self::new)
+    }
+}
+
+/// Reads a map, and leaves out only those values that cannot be read.
+impl<T: FromJson> FromJson for BTreeMap<String, T> {
+    fn from_json(raw: &str) -> Result<Decoded<Self>, serde_json::Error> {
+        let mut map = Decoded::exact(Self::new());
+        for_each_field(raw, |name, raw| match T::from_json(raw) {
+            Ok(item) => {
+                map.exact &= item.exact;
+                map.value.insert(name.to_owned(), item.value);
+            }
+            Err(_) => {
+                map.exact = false;
+                map.value.remove(name);
+            }
+        })?;
+        Ok(map)
+    }
+
+    fn when_null() -> Option<Self> {
+        Some(Self::new())
     }
 }
 
@@ -310,3 +374,70 @@ macro_rules! tolerant_object {
 }
 
 pub(crate) use tolerant_object;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read<T: FromJson>(raw: &str) -> Option<(T, bool)> {
+        let decoded = T::from_json(raw).ok()?;
+        Some((decoded.value, decoded.exact))
+    }
+
+    #[test]
+    fn unsigned_numbers_are_read() {
+        assert_eq!(read::<u64>("18446744073709551615"), Some((u64::MAX, true)));
+        assert_eq!(read::<u64>("-1"), None);
+        assert_eq!(read::<u8>("256"), None);
+        assert_eq!(read::<NonZeroU64>("0"), None);
+        assert_eq!(read::<f32>("0.5"), Some((0.5, true)));
+        assert_eq!(
+            read::<f32>("0.123456789").map(|(_, exact)| exact),
+            Some(false)
+        );
+    }
+
+    #[test]
+    fn free_objects_and_values_are_read() {
+        let object = read::<JsonObject>(r#"{"a":1e999}"#).unwrap();
+        assert_eq!((object.0.raw("a"), object.1), (Some("1e999"), true));
+        assert!(read::<JsonObject>("7").is_none());
+        let raw = read::<RawJson>("[1e999]").unwrap();
+        assert_eq!((raw.0.as_str(), raw.1), ("[1e999]", true));
+        let value = serde_json::Value::from("x");
+        assert_eq!(read::<serde_json::Value>(r#""x""#), Some((value, true)));
+        let spaced = read::<serde_json::Value>(r#"{"a": 1}"#);
+        assert_eq!(spaced.map(|(_, exact)| exact), Some(false));
+    }
+
+    #[test]
+    fn maps_leave_out_values_of_another_type() {
+        let map = |pairs: &[(&str, u64)]| -> BTreeMap<String, u64> {
+            let pairs = pairs
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), *value));
+            pairs.collect()
+        };
+        let all = map(&[("a", 1), ("b", 2)]);
+        for (raw, expected) in [
+            (r#"{"b":2,"a":1}"#, Some((all, true))),
+            (r#"{"a":1,"b":"x"}"#, Some((map(&[("a", 1)]), false))),
+            (r#"{"a":1,"a":"x"}"#, Some((map(&[]), false))),
+            ("[]", None),
+        ] {
+            assert_eq!(read::<BTreeMap<String, u64>>(raw), expected, "{raw}");
+        }
+        assert_eq!(<BTreeMap<String, u64>>::when_null(), Some(map(&[])));
+    }
+
+    #[test]
+    fn boxes_and_options_are_read_as_their_values() {
+        assert_eq!(read::<Box<i64>>("7"), Some((Box::new(7), true)));
+        assert_eq!(read::<Box<i64>>("null"), None);
+        let list = vec![Some("a".to_owned()), None];
+        assert_eq!(
+            read::<Vec<Option<String>>>(r#"["a",null]"#),
+            Some((list, true))
+        );
+    }
+}

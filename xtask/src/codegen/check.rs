@@ -1,7 +1,9 @@
 //! Rejects an OpenAPI document with a key that the generator would ignore, or with a fault for which it would write
 //! code that does not compile. The check does not find all such faults. It runs before the module `lower` changes the
-//! document. Each error has a line number. An error in the content of the YAML document also has a JSON Pointer.
+//! document. It also rejects a response that could not be read tolerantly. Each error has a line number. An error in
+//! the content of the YAML document also has a JSON Pointer.
 
+mod response;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -10,6 +12,8 @@ use std::collections::HashMap;
 
 use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
 use serde_json::Value;
+
+use super::lower::TEXT_TYPES;
 
 /// The kind of an object in the OpenAPI document, for example an operation or a schema. Each kind allows other keys.
 #[derive(Clone, Copy, PartialEq)]
@@ -41,7 +45,7 @@ impl Part {
                 "name in required description schema example deprecated explode style"
             }
             Self::Body => "required description content",
-            Self::Response => "description headers content",
+            Self::Response => "description headers content x-error-codes",
             Self::Media => "schema example",
             Self::Components => {
                 "schemas responses parameters securitySchemes headers requestBodies"
@@ -49,10 +53,28 @@ impl Part {
             Self::Schema => {
                 "type format nullable description title enum default example properties required \
                  additionalProperties items allOf anyOf oneOf minimum maximum minLength maxLength \
-                 minItems maxItems maxProperties pattern deprecated"
+                 minItems maxItems maxProperties pattern deprecated x-needed x-usual-format"
             }
             Self::Other => "",
         }
+    }
+
+    /// Returns the section of `components` that a reference in the place of this part must lead to.
+    fn section(self) -> Option<&'static str> {
+        match self {
+            Self::Parameter => Some("parameters"),
+            Self::Body => Some("requestBodies"),
+            Self::Response => Some("responses"),
+            Self::Schema => Some("schemas"),
+            _ => None,
+        }
+    }
+
+    /// Returns whether the value of `key` must be `true` or `false`.
+    fn is_boolean(self, key: &str) -> bool {
+        // The `required` of a schema is a list of fields.
+        matches!(key, "nullable" | "deprecated" | "explode")
+            || (key == "required" && self != Self::Schema)
     }
 }
 
@@ -191,7 +213,8 @@ impl Check {
             return fault("/paths", "there are no paths");
         }
         self.walk("", &self.value, Part::Root)?;
-        self.names()
+        self.names()?;
+        self.responses()
     }
 
     /// Returns the kind of the object under `key` in an object of the kind `part`. If the `bool` is true, there is a
@@ -235,15 +258,21 @@ impl Check {
             };
         };
         if let Some(target) = map.get("$ref") {
-            return self.reference(pointer, target, map.len());
+            return self.reference(pointer, target, part, map.len());
         }
         for (key, value) in map {
             let inside = step(pointer, key);
-            let known = part.keys().split_whitespace().any(|k| k == key) || key.starts_with("x-");
+            let known = part.keys().split_whitespace().any(|k| k == key);
             if !known {
                 return fault(
                     &inside,
                     format!("`{key}` is not known here, so it would be ignored"),
+                );
+            }
+            if part.is_boolean(key) && !value.is_boolean() {
+                return fault(
+                    &inside,
+                    format!("`{key}` must be true or false, without quotes"),
                 );
             }
             let (part, many) = Self::inside(part, key);
@@ -274,15 +303,36 @@ impl Check {
         }
     }
 
-    fn reference(&self, pointer: &str, target: &Value, keys: usize) -> Result<(), Fault> {
+    /// Checks a reference in the place of an object of the kind `part`.
+    fn reference(
+        &self,
+        pointer: &str,
+        target: &Value,
+        part: Part,
+        keys: usize,
+    ) -> Result<(), Fault> {
         if keys > 1 {
             return fault(pointer, "keys beside `$ref` would be ignored; use allOf");
         }
+        let Some(target) = target.as_str() else {
+            let why = "`$ref` must be a text in quotes, because YAML reads `#` as a comment";
+            return fault(pointer, why);
+        };
+        let Some(section) = part.section() else {
+            return fault(pointer, "a reference is not supported here");
+        };
+        let section = format!("#/components/{section}/");
         let mut seen = Vec::new();
-        let mut target = target.as_str().unwrap_or_default().to_owned();
+        let mut target = target.to_owned();
         loop {
-            let found = target.strip_prefix('#').and_then(|t| self.value.pointer(t));
-            let Some(found) = found.filter(|_| target.starts_with("#/components/")) else {
+            if target
+                .strip_prefix(&section)
+                .is_none_or(|name| name.contains('/'))
+            {
+                let why = format!("the reference {target} must lead to {section}NAME");
+                return fault(pointer, why);
+            }
+            let Some(found) = self.value.pointer(&target[1..]) else {
                 return fault(pointer, format!("the reference {target} leads to nothing"));
             };
             if seen.contains(&target) {
@@ -472,6 +522,12 @@ impl Check {
                 "component",
                 names.map(String::as_str),
             )?;
+        }
+        let schemas = &self.value["components"]["schemas"];
+        if let Some(name) = TEXT_TYPES.iter().find(|name| schemas.get(**name).is_some()) {
+            let why =
+                format!("the name `{name}` is used by `xtask/src/codegen/lower.rs`; use another");
+            return fault(&step("/components/schemas", name), why);
         }
         let schemes = &self.value["components"]["securitySchemes"];
         for (index, security) in self.value["security"]

@@ -19,7 +19,7 @@ const HEADER: &str =
 
 /// The types that `blocks_api::open` defines by hand. Most of them accept more values than the OpenAPI document lists,
 /// for example an id that is not a UUID, or an unknown type of message.
-const OPEN: [&str; 9] = [
+pub(super) const OPEN: [&str; 9] = [
     "Id",
     "Timestamp",
     "AgentName",
@@ -83,6 +83,8 @@ fn generate(document: &OpenAPI) -> Result<proc_macro2::TokenStream, String> {
         .with_interface(InterfaceStyle::Builder)
         .with_inner_type(quote! { crate::hook::Hook })
         .with_hooks(HooksMode::Expected)
+        // Unlike a `HashMap`, a `BTreeMap` is written as JSON in the same order each time.
+        .with_map_type("::std::collections::BTreeMap")
         .with_derive("PartialEq")
         .with_derive(SCHEMA_DERIVE);
     for name in OPEN {

@@ -11,7 +11,10 @@ pub fn lower(document: &mut Value) {
     visit(document, &mut name_text_types);
     visit(document, &mut join_nullable_references);
     visit(document, &mut close_open_enums);
-    visit(document, &mut make_responses_tolerant);
+    let objects = object_schemas(document);
+    visit(document, &mut |schema: &mut Value| {
+        make_responses_tolerant(schema, &objects)
+    });
     visit(document, &mut drop_defaults);
     visit(document, &mut drop_length_limits);
     visit(document, &mut name_unknown_fields);
@@ -38,13 +41,16 @@ fn drop_error_responses(document: &mut Value) {
     }
 }
 
+/// The names of the schemas that [`add_text_types`] adds. A schema of the OpenAPI document cannot have these names.
+pub(super) const TEXT_TYPES: [&str; 2] = ["Id", "Timestamp"];
+
 /// Adds the schemas `Id` and `Timestamp`. The generated code uses the types of these names in `blocks_api::open`.
 fn add_text_types(document: &mut Value) {
     if let Some(schemas) = document
         .pointer_mut("/components/schemas")
         .and_then(Value::as_object_mut)
     {
-        for name in ["Id", "Timestamp"] {
+        for name in TEXT_TYPES {
             schemas.insert(name.to_owned(), json!({"type": "string"}));
         }
     }
@@ -97,9 +103,21 @@ fn join_nullable_references(schema: &mut Value) {
     }
 }
 
+/// Returns the references to the component schemas that are objects.
+fn object_schemas(document: &Value) -> Vec<String> {
+    let schemas = document["components"]["schemas"].as_object();
+    let objects = schemas
+        .into_iter()
+        .flatten()
+        .filter(|(_, schema)| schema["type"] == "object");
+    objects
+        .map(|(name, _)| format!("#/components/schemas/{name}"))
+        .collect()
+}
+
 /// Makes every property of a response optional, unless the schema's `x-needed` lists the property. A client cannot
 /// continue without the listed properties, for example a session's `id`.
-fn make_responses_tolerant(schema: &mut Value) {
+fn make_responses_tolerant(schema: &mut Value, objects: &[String]) {
     if schema["additionalProperties"] != true {
         return;
     }
@@ -110,20 +128,25 @@ fn make_responses_tolerant(schema: &mut Value) {
     for (name, property) in properties.iter_mut() {
         let is_needed = needed.as_array().is_some_and(|n| n.contains(&json!(name)));
         if !is_needed {
-            make_nullable(property);
+            make_nullable(property, objects);
         }
     }
     schema["required"] = needed;
 }
 
-fn make_nullable(property: &mut Value) {
+/// Makes a property nullable. progenitor needs a `type` beside `allOf`, and it must be the type of the reference's
+/// target: see [`object_schemas`].
+fn make_nullable(property: &mut Value, objects: &[String]) {
     if let Some(reference) = property.get("$ref") {
         *property = json!({"allOf": [{"$ref": reference}]});
     }
     if let Some(map) = property.as_object_mut()
         && (map.contains_key("type") || map.contains_key("allOf"))
     {
-        map.entry("type").or_insert(json!("string"));
+        let target = map.get("allOf").and_then(|all| all[0]["$ref"].as_str());
+        let is_object = target.is_some_and(|target| objects.iter().any(|object| object == target));
+        let kind = if is_object { "object" } else { "string" };
+        map.entry("type").or_insert(json!(kind));
         map.insert("nullable".to_owned(), json!(true));
     }
 }
@@ -172,12 +195,27 @@ fn name_unknown_fields(schema: &mut Value) {
     }
 }
 
+/// The keys of maps from a name to a schema or another part of the document.
+const MAPS: [&str; 4] = ["properties", "schemas", "parameters", "responses"];
+
+/// Calls `step` for every object in `value`, except the maps of [`MAPS`] and examples. The names in such a map can be
+/// the keywords of a schema: with a field named `type`, the map of fields would be taken for a schema, and a field named
+/// `default` would be removed.
 fn visit(value: &mut Value, step: &mut impl FnMut(&mut Value)) {
     if value.is_object() {
         step(value);
     }
     match value {
-        Value::Object(map) => map.values_mut().for_each(|v| visit(v, step)),
+        Value::Object(map) => {
+            for (key, part) in map.iter_mut().filter(|(key, _)| *key != "example") {
+                match part {
+                    Value::Object(named) if MAPS.contains(&key.as_str()) => {
+                        named.values_mut().for_each(|v| visit(v, step));
+                    }
+                    _ => visit(part, step),
+                }
+            }
+        }
         Value::Array(items) => items.iter_mut().for_each(|v| visit(v, step)),
         _ => {}
     }
@@ -241,7 +279,7 @@ mod tests {
             "additionalProperties": true, "required": ["a", "b"], "x-needed": ["a"],
             "properties": {"a": {"type": "string"}, "b": {"type": "array"}, "c": {"$ref": "#/x"}},
         });
-        make_responses_tolerant(&mut response);
+        make_responses_tolerant(&mut response, &[]);
         assert_eq!(response["required"], json!(["a"]));
         assert_eq!(response["properties"]["a"], json!({"type": "string"}));
         assert_eq!(response["properties"]["b"]["nullable"], true);
@@ -251,8 +289,41 @@ mod tests {
         );
         let request = json!({"required": ["a"], "properties": {"a": {"type": "string"}}});
         let mut same = request.clone();
-        make_responses_tolerant(&mut same);
+        make_responses_tolerant(&mut same, &[]);
         assert_eq!(same, request);
+    }
+
+    #[test]
+    fn a_reference_gets_the_type_of_its_target() {
+        let document = json!({"components": {"schemas": {
+            "User": {"type": "object"}, "Url": {"type": "string"},
+        }}});
+        let mut response = json!({"additionalProperties": true, "properties": {
+            "user": {"$ref": "#/components/schemas/User"},
+            "url": {"$ref": "#/components/schemas/Url"},
+        }});
+        make_responses_tolerant(&mut response, &object_schemas(&document));
+        assert_eq!(response["properties"]["user"]["type"], "object");
+        assert_eq!(response["properties"]["url"]["type"], "string");
+    }
+
+    #[test]
+    fn fields_with_the_names_of_keywords_are_kept() {
+        let fields = json!({
+            "type": {"type": "string"}, "default": {"type": "boolean"}, "minLength": {"type": "string"},
+            "additionalProperties": {"type": "string"}, "properties": {"type": "string"},
+        });
+        let mut document = json!({"components": {"schemas": {"Thing": {"properties": fields}}}});
+        let expected = document.clone();
+        lower(&mut document);
+        let thing = |document: &Value| document["components"]["schemas"]["Thing"].clone();
+        assert_eq!(thing(&document), thing(&expected));
+        let mut nested = json!({"properties": {"properties": {"type": "string", "default": "x"}}});
+        visit(&mut nested, &mut drop_defaults);
+        assert_eq!(
+            nested,
+            json!({"properties": {"properties": {"type": "string"}}})
+        );
     }
 
     #[test]

@@ -6,6 +6,8 @@ mod lower;
 mod reduce;
 mod tolerant;
 
+use std::io::ErrorKind;
+
 use serde_json::Value;
 use similar::TextDiff;
 
@@ -36,13 +38,22 @@ fn lower_yaml(yaml: &str) -> Result<Value, String> {
     Ok(document)
 }
 
+/// Reads a file by its path in the repository. Returns an empty text if the file does not exist, so that a deleted
+/// `generated.rs` can be generated again.
+fn read_or_empty(name: &str) -> Result<String, String> {
+    match std::fs::read_to_string(root().join(name)) {
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(String::new()),
+        result => result.map_err(|e| format!("{name}: {e}")),
+    }
+}
+
 /// Writes the generated source, and restores the old source if the new one does not compile.
 ///
 /// # Errors
 /// Fails if the OpenAPI document is wrong, or if the code does not compile. If the code does not compile, the file gets
-/// its old contents back.
+/// its old contents back; it is empty if it did not exist.
 pub fn write() -> Result<(), String> {
-    let (old, new) = (read(GENERATED)?, generate()?);
+    let (old, new) = (read_or_empty(GENERATED)?, generate()?);
     let put = |text: &str| {
         std::fs::write(root().join(GENERATED), text).map_err(|e| format!("{GENERATED}: {e}"))
     };
@@ -57,7 +68,7 @@ pub fn write() -> Result<(), String> {
         put(&old)?;
         status?;
         return Err(format!(
-            "the code of {DOCUMENT} does not compile; {GENERATED} is unchanged"
+            "the code of {DOCUMENT} does not compile; {GENERATED} has its old contents"
         ));
     }
     Ok(())
@@ -68,7 +79,7 @@ pub fn write() -> Result<(), String> {
 /// # Errors
 /// Fails with a diff if the two sources differ, or if the source cannot be generated.
 pub fn check() -> Result<(), String> {
-    let (old, new) = (read(GENERATED)?, generate()?);
+    let (old, new) = (read_or_empty(GENERATED)?, generate()?);
     if old == new {
         return Ok(());
     }
@@ -114,6 +125,36 @@ mod tests {
             assert_ne!(yaml, changed, "{from}");
             assert!(render(&changed).unwrap().contains(part), "{to}");
         }
+    }
+
+    /// Tests that each kind of field that the check accepts in a response gets a type that `blocks_api::decode` can
+    /// read.
+    #[test]
+    fn every_kind_of_response_field_is_generated() {
+        let link = "anyOf: [{ $ref: '#/components/schemas/Session' }, { type: object, nullable: true, maxProperties: 0 }]";
+        for (field, part) in [
+            ("default: { type: boolean, nullable: true }".to_owned(), "pub default: ::std::option::Option<bool>"),
+            ("labels: { type: object, nullable: true, additionalProperties: true }".to_owned(), "pub labels: ::std::option::Option<crate::json::JsonObject>"),
+            ("labels: { type: object, nullable: true, additionalProperties: { type: string } }".to_owned(), "BTreeMap<"),
+            ("tokens: { type: integer, minimum: 0 }".to_owned(), "pub tokens: ::std::option::Option<u64>"),
+            ("usage: { type: object, additionalProperties: true, properties: { a: { type: number } } }".to_owned(), "pub usage: ::std::option::Option<MessageUsage>"),
+            (format!("parent: {{ description: Its parent., {link} }}"), "pub parent: ::std::option::Option<Session>"),
+            ("owner: { $ref: '#/components/schemas/Session' }".to_owned(), "pub owner: ::std::option::Option<Session>"),
+            ("any: { description: Any. }".to_owned(), "pub any: ::std::option::Option<::serde_json::Value>"),
+        ] {
+            let id = "        chat_id: { type: string, x-usual-format: uuid,";
+            let yaml = read(DOCUMENT).unwrap();
+            let changed = yaml.replacen(id, &format!("        {field}\n{id}"), 1);
+            assert_ne!(yaml, changed, "{field}");
+            let code = render(&changed).unwrap_or_else(|e| panic!("{field}: {e}"));
+            assert!(code.contains(part), "{field}");
+        }
+    }
+
+    #[test]
+    fn a_missing_file_is_empty() {
+        assert_eq!(read_or_empty("no/such/file.rs").unwrap(), "");
+        assert!(read_or_empty("crates").is_err());
     }
 
     #[test]

@@ -82,7 +82,9 @@ fn has_default(kind: &syn::Type) -> bool {
         matches!(kind, syn::Type::Path(path)
             if path.path.segments.last().is_some_and(|segment| segment.ident == name))
     };
-    is("Option") || is("Vec") || is("JsonObject")
+    ["Option", "Vec", "BTreeMap", "JsonObject"]
+        .into_iter()
+        .any(is)
 }
 
 fn is_response(object: &syn::ItemStruct) -> bool {

@@ -90,7 +90,7 @@ async fn a_rate_limited_request_says_that_it_waits() {
     ] {
         let mock = replying();
         let session = session(&mock).await;
-        // The time-out of a read is 2 minutes, and a read fails at once if the pause is longer.
+        // The time-out of a read is 2 minutes, and a read fails immediately if the pause is longer.
         let pause = Fault::rate_limited(Some(RetryAfter::Seconds(110)));
         mock.inject(operation, Frequency::ONCE, pause);
         let line = line.replace("SESSION", &session);

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{Fault, TYPES, fault, rust_name, step, unique};
+use crate::codegen::emit::OPEN;
 
 /// Checks one schema. The caller checks the nested schemas.
 pub(super) fn check(pointer: &str, schema: &Value) -> Result<(), Fault> {
@@ -52,21 +53,15 @@ pub(super) fn check(pointer: &str, schema: &Value) -> Result<(), Fault> {
         }
     }
     if let Some(list) = map.get("enum") {
-        let list = list.as_array().filter(|l| !l.is_empty());
-        let Some(list) = list else {
-            return fault(&step(pointer, "enum"), "the enum has no values");
-        };
-        if list.iter().any(|v| !v.is_string()) {
-            return fault(
-                &step(pointer, "enum"),
-                "only texts can be values of an enum",
-            );
-        }
-        unique(
-            &step(pointer, "enum"),
-            "value",
-            list.iter().filter_map(Value::as_str),
-        )?;
+        values(pointer, list)?;
+    }
+    if let Some(format) = map.get("x-usual-format")
+        && (kind != "string" || (format != "uuid" && format != "date-time"))
+    {
+        return fault(
+            &step(pointer, "x-usual-format"),
+            "`x-usual-format` must be uuid or date-time, and the type must be string",
+        );
     }
     for keyword in ["allOf", "anyOf", "oneOf"] {
         if map
@@ -80,6 +75,27 @@ pub(super) fn check(pointer: &str, schema: &Value) -> Result<(), Fault> {
         }
     }
     fields(pointer, schema)
+}
+
+/// Checks the values of an enum.
+fn values(pointer: &str, list: &Value) -> Result<(), Fault> {
+    let place = step(pointer, "enum");
+    let Some(list) = list.as_array().filter(|list| !list.is_empty()) else {
+        return fault(&place, "the enum has no values");
+    };
+    if list.iter().any(|value| !value.is_string()) {
+        return fault(&place, "only texts can be values of an enum");
+    }
+    unique(&place, "value", list.iter().filter_map(Value::as_str))?;
+    let name = pointer.strip_prefix("/components/schemas/");
+    if name.is_some_and(|name| OPEN.contains(&name)) {
+        return Ok(());
+    }
+    fault(
+        &place,
+        "an enum is written by hand: make it a schema of `components`, write its type in \
+         `crates/blocks-api/src/open.rs`, and add its name to `OPEN` in `xtask/src/codegen/emit.rs`",
+    )
 }
 
 fn fields(pointer: &str, schema: &Value) -> Result<(), Fault> {
@@ -98,23 +114,27 @@ fn fields(pointer: &str, schema: &Value) -> Result<(), Fault> {
             "a field called `extra` has the name of the map of unknown fields",
         );
     }
-    match schema.get("required") {
-        None => Ok(()),
-        Some(Value::Array(list)) => {
-            let unknown = |name: &&Value| {
-                fields.is_some_and(|f| name.as_str().is_none_or(|n| !f.contains_key(n)))
-            };
-            match list.iter().find(unknown) {
-                Some(name) => fault(
-                    &step(pointer, "required"),
-                    format!("{name} is required and is not a field"),
-                ),
-                None => Ok(()),
+    for keyword in ["required", "x-needed"] {
+        // The alternatives of a `oneOf` require fields that are properties of the schema around them. But `x-needed` is
+        // used only beside `properties`.
+        let is_outside = fields.is_none() && keyword == "required";
+        let is_field = |name: &Value| {
+            let name = name.as_str();
+            name.is_some_and(|name| is_outside || fields.is_some_and(|f| f.contains_key(name)))
+        };
+        let place = step(pointer, keyword);
+        match schema.get(keyword) {
+            None => {}
+            Some(Value::Array(list)) => {
+                if let Some(name) = list.iter().find(|name| !is_field(name)) {
+                    return fault(
+                        &place,
+                        format!("{name} is in `{keyword}` and is not a field"),
+                    );
+                }
             }
+            Some(_) => return fault(&place, format!("`{keyword}` must be a list of names")),
         }
-        Some(_) => fault(
-            &step(pointer, "required"),
-            "`required` must be a list of names",
-        ),
     }
+    Ok(())
 }

@@ -192,6 +192,136 @@ const BROKEN: &[(&str, &str, &str)] = &[
         "          text/plain:\n            schema: { $ref: '#/components/schemas/CreateSessionRequest' }",
         "/requestBody",
     ),
+    (
+        "        href: { type: string,",
+        "        a: { type: object, properties: { b: { type: string } } }\n        href: { type: string,",
+        "/components/schemas/Link/properties/a: an object in a response needs",
+    ),
+    (
+        "        href: { type: string,",
+        "        a: { type: object }\n        href: { type: string,",
+        "/components/schemas/Link/properties/a: an object in a response needs",
+    ),
+    (
+        "        href: { type: string,",
+        "        a: { type: array, items: { type: object, additionalProperties: false } }\n        href: { type: string,",
+        "/components/schemas/Link/properties/a/items: an object",
+    ),
+    (
+        "        href: { type: string,",
+        "        a: { type: object, additionalProperties: { type: string, format: date } }\n        href: { type: string,",
+        "/components/schemas/Link/properties/a/additionalProperties/format",
+    ),
+    (
+        "        href: { type: string,",
+        "        a: { type: string, pattern: x }\n        href: { type: string,",
+        "/components/schemas/Link/properties/a/pattern",
+    ),
+    (
+        "        href: { type: string,",
+        "        a: { type: array, minItems: 2, maxItems: 2, items: { type: string } }\n        href: { type: string,",
+        "/components/schemas/Link/properties/a/maxItems",
+    ),
+    (
+        "        href: { type: string,",
+        "        a: { anyOf: [{ type: string }, { type: number }] }\n        href: { type: string,",
+        "/components/schemas/Link/properties/a/anyOf",
+    ),
+    (
+        "        href: { type: string,",
+        "        a: { oneOf: [{ $ref: '#/components/schemas/Link' }] }\n        href: { type: string,",
+        "/components/schemas/Link/properties/a/oneOf",
+    ),
+    (
+        "        href: { type: string,",
+        "        a: { nullable: true }\n        href: { type: string,",
+        "/components/schemas/Link/properties/a/nullable",
+    ),
+    (
+        "        href: { type: string,",
+        "        a_request: { type: object, additionalProperties: true, properties: { b: { type: string } } }\n        href: { type: string,",
+        "/components/schemas/Link/properties/a_request",
+    ),
+    (
+        "        href: { type: string,",
+        "        a: { type: string, enum: [x] }\n        href: { type: string,",
+        "/components/schemas/Link/properties/a/enum",
+    ),
+    (
+        "        href: { type: string,",
+        "        a: { type: string, nullable: yes }\n        href: { type: string,",
+        "/components/schemas/Link/properties/a/nullable: `nullable` must be true or false",
+    ),
+    (
+        "        href: { type: string,",
+        "        a: { type: string, nullable: 'true' }\n        href: { type: string,",
+        "/components/schemas/Link/properties/a/nullable: `nullable` must be true or false",
+    ),
+    (
+        "        href: { type: string,",
+        "        a: { type: string, x-usualformat: uuid }\n        href: { type: string,",
+        "/components/schemas/Link/properties/a/x-usualformat",
+    ),
+    (
+        "        href: { type: string,",
+        "        a: { type: string, x-usual-format: datetime }\n        href: { type: string,",
+        "/components/schemas/Link/properties/a/x-usual-format",
+    ),
+    (
+        "        href: { type: string,",
+        "        a: { type: integer, x-usual-format: uuid }\n        href: { type: string,",
+        "/components/schemas/Link/properties/a/x-usual-format",
+    ),
+    (
+        "        href: { type: string,",
+        "        a: { $ref: '#/components/responses/NotFound' }\n        href: { type: string,",
+        "/components/schemas/Link/properties/a: the reference",
+    ),
+    (
+        "        href: { type: string,",
+        "        a: { $ref: '#/components/schemas/Link/properties/href' }\n        href: { type: string,",
+        "/components/schemas/Link/properties/a: the reference",
+    ),
+    (
+        "        href: { type: string,",
+        "        a:\n          $ref: #/components/schemas/Link\n        href: { type: string,",
+        "/components/schemas/Link/properties/a: `$ref` must be a text in quotes",
+    ),
+    (
+        "x-needed: [href]",
+        "x-needed: [hrf]",
+        "/components/schemas/Link/x-needed",
+    ),
+    (
+        "x-needed: [href]",
+        "x-need: [href]",
+        "/components/schemas/Link/x-need",
+    ),
+    (
+        "x-error-codes: [NOT_FOUND]",
+        "x-error-code: [NOT_FOUND]",
+        "/components/responses/NotFound/x-error-code",
+    ),
+    (
+        "      description: A link. Its host can differ from the one that was called.\n      additionalProperties: true\n",
+        "      description: A link.\n",
+        "/components/schemas/Link: an object in a response needs",
+    ),
+    (
+        "    Link:\n      type: object",
+        "    Timestamp: { type: integer }\n    Link:\n      type: object",
+        "/components/schemas/Timestamp",
+    ),
+    (
+        "    Link:\n      type: object",
+        "    Colour: { type: string, enum: [red] }\n    Link:\n      type: object",
+        "/components/schemas/Colour/enum: an enum is written by hand",
+    ),
+    (
+        "        '401': { $ref: '#/components/responses/Unauthenticated' }",
+        "        '401': { $ref: '#/components/schemas/ErrorBody' }",
+        "/responses/401: the reference",
+    ),
 ];
 
 #[test]
