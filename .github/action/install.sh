@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Installs `blocks` in the version of the action, for this step and for later steps of the job.
 set -euo pipefail
+# Without a trap, bash continues after a SIGINT that arrives while it runs a short command.
+trap 'exit 130' INT
 # shellcheck source=common.sh
 source "$(dirname "$0")/common.sh"
 

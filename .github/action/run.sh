@@ -1,8 +1,16 @@
 #!/usr/bin/env bash
 # Runs `blocks` with the inputs of the action, and writes the outputs however `blocks` ends.
 set -euo pipefail
+# When a job is cancelled, the runner sends signals only to this script, which passes them on to `blocks`. After a
+# signal, `blocks` reports what it knows. Bash can lose a SIGINT while it waits for a command in the foreground, such as
+# `tr`. So until `blocks` has ended, all commands run in the function `start`, in the background. There, SIGINT is ignored
+# at first, so both signals are passed on as SIGTERM. `$!` is set as soon as the function runs; a variable of this script
+# would be set only later.
+cancelled=$RUNNER_TEMP/blocks-cancelled-$$
+: >| "$cancelled"
+trap 'echo cancelled >| "$cancelled"; [ -z "${!:-}" ] || kill -s TERM "$!" || true' INT TERM
 # shellcheck source=common.sh
-source "$(dirname "$0")/common.sh"
+source "${0%/*}/common.sh"
 
 # Returns whether an input is true: is_true NAME VALUE
 is_true() {
@@ -31,94 +39,98 @@ option() {
 }
 
 is_set() {
-  [ -n "$(trim "$1")" ]
+  [[ $1 == *[![:space:]]* ]]
 }
 
-BLOCKS_API_KEY=$(trim "$BLOCKS_API_KEY")
-export BLOCKS_API_KEY
-if is_set "$API_BASE_URL"; then
-  BLOCKS_API_BASE_URL=$(trim "$API_BASE_URL")
-  export BLOCKS_API_BASE_URL
-fi
-# The inputs fail_on_timeout and timeout_minutes are checked before anything is sent.
-fail_on_timeout=true
-is_true fail_on_timeout "${FAIL_ON_TIMEOUT:-true}" || fail_on_timeout=false
-timeout=$(timeout_milliseconds) || refuse usage "the input timeout_minutes must be a number of minutes, such as 30 or 0.5"
-if [ "$(trim "$POLL_INTERVAL_SECONDS")" != 5 ]; then
-  echo "poll_interval_seconds has no effect: polls share the rate limit of the key by themselves."
-fi
-
-given=0
-for value in "$PROMPT" "$PROMPT_FILE" "$PROMPTS" "$SESSION"; do
-  ! is_set "$value" || given=$((given + 1))
-done
-[ "$given" = 1 ] || refuse usage "give exactly one of the inputs prompt, prompt-file, prompts and session"
-
-# These values are the outputs if `blocks` is killed before it can report a result.
-lost_status=unknown lost_code=4 results=''
-if is_set "$PROMPTS"; then
-  arguments=(batch)
-  option --max-running "$MAX_RUNNING"
-  option --journal "$JOURNAL"
-  results=$(mktemp "$RUNNER_TEMP/blocks-results-XXXXXX")
-  output results "$results"
-elif is_set "$SESSION"; then
-  arguments=(wait)
-  option --thread "$THREAD"
-  # `blocks wait` sends no prompt, so it cannot leave the outcome of a create or follow-up unknown.
-  lost_status=failed lost_code=1
-elif is_set "$SESSION_ID"; then
-  arguments=(send)
-  if is_set "$AGENT$AGENT_ID"; then
-    warn "agent and agent_id are not used: a session keeps its agent"
-  fi
-else
-  arguments=(run)
-  option --agent "$(lower "$AGENT")"
-  option --agent-id "$AGENT_ID"
-  option --title "$TITLE"
-  option --session-group "$SESSION_GROUP_ID"
-  if is_true is_private "$IS_PRIVATE"; then
-    arguments+=(--private)
-  fi
-fi
-arguments+=(--timeout "${timeout}ms")
-if is_true fail-on-notice "$FAIL_ON_NOTICE"; then
-  arguments+=(--fail-on-notice)
-fi
-if is_true follow "$FOLLOW"; then
-  arguments+=(--follow)
-fi
-case $(trim "$SCHEMA") in
-  '{'*)
-    file=$(mktemp "$RUNNER_TEMP/blocks-schema-XXXXXX")
-    printf '%s\n' "$SCHEMA" > "$file"
-    arguments+=(--schema "$file") ;;
-  *) option --schema "$SCHEMA" ;;
-esac
-
-# The input `prompt` goes through standard input, because other users of the machine can read a command line.
-input=/dev/null
-case ${arguments[0]} in
-  batch) arguments+=(-- "$(trim "$PROMPTS")") ;;
-  wait) arguments+=(--github-output -- "$(trim "$SESSION")") ;;
-  *)
-    arguments+=(--github-output --prompt-file)
-    if is_set "$PROMPT_FILE"; then
-      arguments+=("$(trim "$PROMPT_FILE")")
-    else
-      input=prompt
-      arguments+=(-)
-    fi
-    if [ "${arguments[0]}" = send ]; then
-      arguments+=(-- "$(trim "$SESSION_ID")")
-    fi ;;
-esac
-
-# Starts `blocks` in place of the shell that runs this function, so that signals reach `blocks`.
+# Checks the inputs, and starts `blocks` in place of the shell that runs this function, so that signals reach `blocks`.
 start() {
+  # A signal that arrives before bash has reset the traps of this copy of the shell is lost, so the file is read too.
+  [ ! -s "$cancelled" ] || exit 143
+
+  BLOCKS_API_KEY=$(trim "$BLOCKS_API_KEY")
+  export BLOCKS_API_KEY
+  if is_set "$API_BASE_URL"; then
+    BLOCKS_API_BASE_URL=$(trim "$API_BASE_URL")
+    export BLOCKS_API_BASE_URL
+  fi
+  # The inputs fail_on_timeout and timeout_minutes are checked before anything is sent.
+  is_true fail_on_timeout "${FAIL_ON_TIMEOUT:-true}" || true
+  timeout=$(timeout_milliseconds) || refuse usage "the input timeout_minutes must be a number of minutes, such as 30 or 0.5"
+  if [ "$(trim "$POLL_INTERVAL_SECONDS")" != 5 ]; then
+    echo "poll_interval_seconds has no effect: polls share the rate limit of the key by themselves."
+  fi
+
+  given=0
+  for value in "$PROMPT" "$PROMPT_FILE" "$PROMPTS" "$SESSION"; do
+    ! is_set "$value" || given=$((given + 1))
+  done
+  [ "$given" = 1 ] || refuse usage "give exactly one of the inputs prompt, prompt-file, prompts and session"
+
+  # These values are the outputs if `blocks` is killed before it can report a result.
+  lost_status=unknown lost_code=4
+  if is_set "$PROMPTS"; then
+    arguments=(batch)
+    option --max-running "$MAX_RUNNING"
+    option --journal "$JOURNAL"
+    output results "$results"
+  elif is_set "$SESSION"; then
+    arguments=(wait)
+    option --thread "$THREAD"
+    # `blocks wait` sends no prompt, so it cannot leave the outcome of a create or follow-up unknown.
+    lost_status=failed lost_code=1
+  elif is_set "$SESSION_ID"; then
+    arguments=(send)
+    if is_set "$AGENT$AGENT_ID"; then
+      warn "agent and agent_id are not used: a session keeps its agent"
+    fi
+  else
+    arguments=(run)
+    option --agent "$(lower "$AGENT")"
+    option --agent-id "$AGENT_ID"
+    option --title "$TITLE"
+    option --session-group "$SESSION_GROUP_ID"
+    if is_true is_private "$IS_PRIVATE"; then
+      arguments+=(--private)
+    fi
+  fi
+  arguments+=(--timeout "${timeout}ms")
+  if is_true fail-on-notice "$FAIL_ON_NOTICE"; then
+    arguments+=(--fail-on-notice)
+  fi
+  if is_true follow "$FOLLOW"; then
+    arguments+=(--follow)
+  fi
+  case $(trim "$SCHEMA") in
+    '{'*)
+      file=$(mktemp "$RUNNER_TEMP/blocks-schema-XXXXXX")
+      printf '%s\n' "$SCHEMA" >| "$file"
+      arguments+=(--schema "$file") ;;
+    *) option --schema "$SCHEMA" ;;
+  esac
+
+  # The input `prompt` goes through standard input, because other users of the machine can read a command line.
+  input=/dev/null
+  case ${arguments[0]} in
+    batch) arguments+=(-- "$(trim "$PROMPTS")") ;;
+    wait) arguments+=(--github-output -- "$(trim "$SESSION")") ;;
+    *)
+      arguments+=(--github-output --prompt-file)
+      if is_set "$PROMPT_FILE"; then
+        arguments+=("$(trim "$PROMPT_FILE")")
+      else
+        input=prompt
+        arguments+=(-)
+      fi
+      if [ "${arguments[0]}" = send ]; then
+        arguments+=(-- "$(trim "$SESSION_ID")")
+      fi ;;
+  esac
+
+  # GitHub uses the last value of each output, so the values that `blocks` writes replace these.
+  output status "$lost_status"
+  output exit_code "$lost_code"
   if [ -n "$results" ]; then
-    exec "$BLOCKS" "${arguments[@]}" < /dev/null > "$results"
+    exec "$BLOCKS" "${arguments[@]}" < /dev/null >| "$results"
   elif [ "$input" = prompt ]; then
     exec "$BLOCKS" "${arguments[@]}" < <(printf '%s' "$PROMPT")
   else
@@ -141,27 +153,24 @@ any_prompt_failed() {
   return 1
 }
 
-# Prints the status of a batch. It is the status that a single prompt has with this exit code.
+# Prints the status of a batch. It is the status that a single prompt has with this exit code. Prints nothing for a code
+# with which `blocks` never ends by itself.
 status_of() {
   case $1 in
     0 | 5 | 6) echo completed ;;
+    1) echo failed ;;
     2) echo refused ;;
     3) echo timed_out ;;
     4) echo unknown ;;
     129 | 130 | 141 | 143) echo interrupted ;;
-    *) echo failed ;;
   esac
 }
 
-# GitHub uses the last value of each output, so the values that `blocks` writes replace these.
-output status "$lost_status"
-output exit_code "$lost_code"
-
-# When a job is cancelled, the runner sends signals only to this script, which passes them on to `blocks`. After a
-# signal, `blocks` reports what it knows.
-child=
-trap 'kill -s INT "$child"' INT
-trap 'kill -s TERM "$child"' TERM
+# The outputs if a signal arrives before `blocks` is started.
+output status interrupted
+output exit_code 143
+results=''
+! is_set "$PROMPTS" || results=$RUNNER_TEMP/blocks-results-$$.jsonl
 start &
 child=$!
 code=0
@@ -173,10 +182,14 @@ while kill -0 "$child" 2>/dev/null; do
 done
 
 if [ -n "$results" ]; then
-  output status "$(status_of "$code")"
-  output exit_code "$code"
+  status=$(status_of "$code")
+  # Without a status, the command was killed, and the values that were written before the start are true.
+  if [ -n "$status" ]; then
+    output status "$status"
+    output exit_code "$code"
+  fi
 fi
-if [ "$code" = 3 ] && [ "$fail_on_timeout" = false ] && { [ -z "$results" ] || ! any_prompt_failed; }; then
+if [ "$code" = 3 ] && ! is_true fail_on_timeout "${FAIL_ON_TIMEOUT:-true}" && { [ -z "$results" ] || ! any_prompt_failed; }; then
   warn "there was no reply before the time-out; the agent may still be working"
   exit 0
 fi

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -149,8 +150,54 @@ def test_a_cancelled_job_reports_its_session(step, mock):
         interrupt(process)
 
     _, outcome, outputs = step(during={"run": cancel}, prompt="Go.", agent="claude")
-    assert (outcome, outputs["status"], outputs["exit_code"]) == ("failure", "interrupted", "130")
+    # Every signal is passed on as SIGTERM.
+    assert (outcome, outputs["status"], outputs["exit_code"]) == ("failure", "interrupted", "143")
     assert outputs["session_id"] == mock.call("GET", "/sessions")["items"][0]["id"]
+
+
+@pytest.mark.parametrize("kind", ["INT", "TERM"])
+@pytest.mark.parametrize("command", ["output status interrupted", "output exit_code 143", "child=$!", "code=0"])
+def test_a_job_that_is_cancelled_early_sends_nothing(step, mock, context, tmp_path, command, kind):
+    """Sends the signal just before one command of the script. Every shell reads the file BASH_ENV at its start."""
+    (tmp_path / "job").mkdir()
+    (tmp_path / "job/signal.sh").write_text(
+        f"""case $0 in */run.sh) trap '[ "$BASH_COMMAND" != '\\''{command}'\\'' ] || kill -s {kind} $$' DEBUG ;; esac\n""")
+    context["environment"]["BASH_ENV"] = str(tmp_path / "job/signal.sh")
+    job, outcome, outputs = step(prompt="Go.", agent="claude")
+    assert (outcome, outputs["final_message"]) == ("failure", ""), job.log.text
+    assert "not a pid" not in job.log.text
+    # A command that has lost its script would send the prompt now.
+    time.sleep(1)
+    assert mock.requests("createSession") == []
+
+
+def test_a_signal_need_not_wait_for_a_short_command(step, mock, tools, tmp_path):
+    # The script runs `tr` several times before it starts `blocks`.
+    tools.add("tr", 'touch "$RUNNER_TEMP/started"; sleep 5; exec /usr/bin/tr "$@"')
+
+    def cancel(process):
+        while not (tmp_path / "job/temp/started").exists():
+            time.sleep(0.01)
+        interrupt(process)
+        process.wait(3)
+
+    _, outcome, outputs = step(during={"run": cancel}, prompt="Go.", agent="claude")
+    assert (outcome, outputs["status"], outputs["exit_code"]) == ("failure", "interrupted", "143")
+    assert mock.requests() == []
+
+
+def test_a_killed_batch_has_an_unknown_outcome(step, mock, tmp_path):
+    mock.agents({"when": {"after": "1h"}})
+    prompts = tmp_path / "job/workspace/prompts.jsonl"
+    prompts.parent.mkdir(parents=True)
+    prompts.write_text('{"id": "a", "agent_name": "claude", "message": "Go."}\n')
+
+    def kill(process):
+        mock.call("GET", "/requests/wait?operation=listThreadMessages")
+        os.kill(command_of(process), signal.SIGKILL)
+
+    _, outcome, outputs = step(during={"run": kill}, prompts="prompts.jsonl")
+    assert (outcome, outputs["status"], outputs["exit_code"]) == ("failure", "unknown", "4")
 
 
 def command_of(process):
