@@ -21,25 +21,46 @@ is_true() {
   esac
 }
 
+is_set() {
+  [[ $1 == *[![:space:]]* ]]
+}
+
+fails_on_timeout() {
+  ! is_set "$FAIL_ON_TIMEOUT" || is_true fail_on_timeout "$FAIL_ON_TIMEOUT"
+}
+
 # Prints the time-out in milliseconds. Bash has no fractions, so the digits are converted.
 timeout_milliseconds() {
   local minutes
   minutes=$(trim "$TIMEOUT_MINUTES")
-  [[ $minutes =~ ^([0-9]{1,6})(\.([0-9]{1,6}))?$ ]] || return 1
-  local fraction=${BASH_REMATCH[3]}000000
-  echo $((10#${BASH_REMATCH[1]} * 60000 + 10#${fraction:0:6} * 60 / 1000))
+  minutes=${minutes:-30}
+  # As in the vendor's action, `.5` and `5.` are numbers.
+  [[ $minutes =~ ^([0-9]{0,6})(\.([0-9]*))?$ && $minutes == *[0-9]* ]] || return 1
+  local fraction=${BASH_REMATCH[3]:-}000000
+  echo $((10#0${BASH_REMATCH[1]} * 60000 + 10#${fraction:0:6} * 60 / 1000))
 }
 
+# Adds an option if the input is set. The value is joined to the option's name, because it may start with a hyphen.
 option() {
   local value
   value=$(trim "$2")
   if [ -n "$value" ]; then
-    arguments+=("$1" "$value")
+    arguments+=("$1=$value")
   fi
 }
 
-is_set() {
-  [[ $1 == *[![:space:]]* ]]
+# Refuses inputs that would have no effect, because the step would not do what they ask for:
+# without_effect MODE NAME VALUE [NAME VALUE]...
+without_effect() {
+  local mode=$1
+  shift
+  while [ $# -gt 0 ]; do
+    # An input that is false asks for nothing.
+    if is_set "$2" && { [ "$1" != is_private ] || is_true "$1" "$2"; }; then
+      refuse usage "the input $1 has no effect with $mode"
+    fi
+    shift 2
+  done
 }
 
 # Checks the inputs, and starts `blocks` in place of the shell that runs this function, so that signals reach `blocks`.
@@ -54,7 +75,7 @@ start() {
     export BLOCKS_API_BASE_URL
   fi
   # The inputs fail_on_timeout and timeout_minutes are checked before anything is sent.
-  is_true fail_on_timeout "${FAIL_ON_TIMEOUT:-true}" || true
+  fails_on_timeout || true
   timeout=$(timeout_milliseconds) || refuse usage "the input timeout_minutes must be a number of minutes, such as 30 or 0.5"
   if [ "$(trim "$POLL_INTERVAL_SECONDS")" != 5 ]; then
     echo "poll_interval_seconds has no effect: polls share the rate limit of the key by themselves."
@@ -69,21 +90,31 @@ start() {
   # These values are the outputs if `blocks` is killed before it can report a result.
   lost_status=unknown lost_code=4
   if is_set "$PROMPTS"; then
+    without_effect prompts session_id "$SESSION_ID" agent "$AGENT" agent_id "$AGENT_ID" title "$TITLE" \
+      session_group_id "$SESSION_GROUP_ID" is_private "$IS_PRIVATE" thread "$THREAD"
     arguments=(batch)
     option --max-running "$MAX_RUNNING"
     option --journal "$JOURNAL"
     output results "$results"
   elif is_set "$SESSION"; then
+    without_effect session session_id "$SESSION_ID" agent "$AGENT" agent_id "$AGENT_ID" title "$TITLE" \
+      session_group_id "$SESSION_GROUP_ID" is_private "$IS_PRIVATE" max-running "$MAX_RUNNING" journal "$JOURNAL"
     arguments=(wait)
     option --thread "$THREAD"
     # `blocks wait` sends no prompt, so it cannot leave the outcome of a create or follow-up unknown.
     lost_status=failed lost_code=1
   elif is_set "$SESSION_ID"; then
+    without_effect session_id thread "$THREAD" max-running "$MAX_RUNNING" journal "$JOURNAL"
     arguments=(send)
+    # The vendor's action accepts these inputs for a follow-up, so they are not refused.
     if is_set "$AGENT$AGENT_ID"; then
       warn "agent and agent_id are not used: a session keeps its agent"
     fi
+    if is_set "$TITLE$SESSION_GROUP_ID" || is_true is_private "$IS_PRIVATE"; then
+      warn "title, session_group_id and is_private are not used: they are for a new session"
+    fi
   else
+    without_effect "a single prompt" thread "$THREAD" max-running "$MAX_RUNNING" journal "$JOURNAL"
     arguments=(run)
     option --agent "$(lower "$AGENT")"
     option --agent-id "$AGENT_ID"
@@ -114,12 +145,12 @@ start() {
     batch) arguments+=(-- "$(trim "$PROMPTS")") ;;
     wait) arguments+=(--github-output -- "$(trim "$SESSION")") ;;
     *)
-      arguments+=(--github-output --prompt-file)
+      arguments+=(--github-output)
       if is_set "$PROMPT_FILE"; then
-        arguments+=("$(trim "$PROMPT_FILE")")
+        option --prompt-file "$PROMPT_FILE"
       else
         input=prompt
-        arguments+=(-)
+        arguments+=(--prompt-file=-)
       fi
       if [ "${arguments[0]}" = send ]; then
         arguments+=(-- "$(trim "$SESSION_ID")")
@@ -189,7 +220,7 @@ if [ -n "$results" ]; then
     output exit_code "$code"
   fi
 fi
-if [ "$code" = 3 ] && ! is_true fail_on_timeout "${FAIL_ON_TIMEOUT:-true}" && { [ -z "$results" ] || ! any_prompt_failed; }; then
+if [ "$code" = 3 ] && ! fails_on_timeout && { [ -z "$results" ] || ! any_prompt_failed; }; then
   warn "there was no reply before the time-out; the agent may still be working"
   exit 0
 fi

@@ -468,6 +468,9 @@ def test_a_long_prompt_comes_from_a_file(step, mock, tmp_path):
     assert [body["message"] for body in mock.bodies("createSession")] == [text]
 
 
+ID = "3f0c6f5e-6f0e-4a47-93a3-0f6d4a1c9b11"
+
+
 @pytest.mark.parametrize(("inputs", "part"), [
     ({}, "exactly one of the inputs prompt"),
     ({"prompt": "  \n"}, "exactly one of the inputs prompt"),
@@ -477,12 +480,55 @@ def test_a_long_prompt_comes_from_a_file(step, mock, tmp_path):
     ({"prompt": "Go.", "agent": "claude", "fail_on_timeout": "perhaps"}, "fail_on_timeout must be true or false"),
     ({"prompt": "Go.", "agent": "claude", "timeout_minutes": "soon"}, "timeout_minutes must be a number"),
     ({"prompt": "Go.", "agent": "claude", "timeout_minutes": "-1"}, "timeout_minutes must be a number"),
+    ({"prompt": "Go.", "agent": "claude", "timeout_minutes": "."}, "timeout_minutes must be a number"),
+    *[({"prompts": "prompts.jsonl", name: value}, f"{name} has no effect with prompts") for name, value in [
+        ("is_private", "true"), ("session_id", ID), ("agent", "codex"), ("agent_id", ID), ("title", "T"),
+        ("session_group_id", ID), ("thread", ID)]],
+    *[({"session": ID, name: value}, f"{name.replace('__', '-')} has no effect with session") for name, value in [
+        ("is_private", "true"), ("session_id", ID), ("agent", "codex"), ("title", "T"), ("journal", "j"), ("max__running", "2")]],
+    *[({"prompt": "Go.", "agent": "claude", name: value}, f"{name.replace('__', '-')} has no effect with a single prompt")
+      for name, value in [("journal", "j"), ("max__running", "2"), ("thread", ID)]],
+    ({"prompt": "Go.", "session_id": ID, "journal": "j"}, "journal has no effect with session_id"),
 ])
 def test_inputs_that_cannot_be_used_are_refused(step, mock, inputs, part):
     refused(step(**inputs), mock, "usage", part)
 
 
-@pytest.mark.parametrize(("minutes", "milliseconds"), [("1.5", "90000ms"), (" 30 ", "1800000ms"), ("0.25", "15000ms")])
+def test_inputs_of_the_vendors_action_for_a_follow_up_are_not_refused(step, mock):
+    _, _, first = step(prompt="Go.", agent="claude")
+    job, outcome, _ = step(prompt="More.", session_id=first["session_id"], title="T", is_private="true")
+    assert outcome == "success", job.log.text
+    assert job.log.values("warning") == ["title, session_group_id and is_private are not used: they are for a new session"]
+
+
+@pytest.mark.parametrize("title", ["- fix the parser", "-5 is parsed as 5", "--private", "-"])
+def test_a_title_may_start_with_a_hyphen(step, mock, title):
+    job, outcome, _ = step(prompt="Go.", agent="claude", title=title)
+    assert outcome == "success", job.log.text
+    assert [(body["title"], body.get("is_private")) for body in mock.bodies("createSession")] == [(title, None)]
+
+
+def test_files_may_start_with_a_hyphen(step, mock, tmp_path):
+    workspace = tmp_path / "job/workspace"
+    workspace.mkdir(parents=True)
+    (workspace / "-prompt.md").write_text("Go.")
+    (workspace / "-prompts.jsonl").write_text('{"id": "a", "agent_name": "claude", "message": "Go."}\n')
+    for inputs in ({"prompt__file": "-prompt.md", "agent": "claude"}, {"prompts": "-prompts.jsonl", "journal": "-j"}):
+        job, outcome, _ = step(**inputs)
+        assert outcome == "success", job.log.text
+    assert (workspace / "-j").exists()
+
+
+def test_a_blank_input_has_its_default(step, mock):
+    mock.agents({"when": {"after": "1h"}})
+    _, outcome, outputs = step(prompt="Go.", agent="claude", timeout_minutes="0", fail_on_timeout=" ")
+    assert (outcome, outputs["status"]) == ("failure", "timed_out")
+
+
+@pytest.mark.parametrize(("minutes", "milliseconds"), [
+    ("1.5", "90000ms"), (" 30 ", "1800000ms"), ("0.25", "15000ms"), (".5", "30000ms"), ("5.", "300000ms"), ("", "1800000ms"),
+    ("0.33333333", "19999ms"),
+])
 def test_the_command_line_shows_no_secret(step, mock, minutes, milliseconds):
     mock.agents({"when": {"after": "1h"}})
     line = []
