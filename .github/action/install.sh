@@ -21,8 +21,13 @@ options=(--version "$version" --prefix "$prefix" --repository "$SERVER_URL/$repo
 if [ -n "$RELEASE_URL" ]; then
   options+=(--url "$RELEASE_URL")
 fi
-PATH=$prefix/bin:$PATH sh "$action/install.sh" "${options[@]}" 2>&1 | tee "$RUNNER_TEMP/blocks-install.log" ||
-  refuse install "$(sed -n 's/^install.sh: //p' "$RUNNER_TEMP/blocks-install.log" | tail -n 1)"
+log=$RUNNER_TEMP/blocks-install.log
+if ! PATH=$prefix/bin:$PATH sh "$action/install.sh" "${options[@]}" 2>&1 | tee "$log"; then
+  reason=$(sed -n 's/^install.sh: //p' "$log" | tail -n 1)
+  # If a program ended the installer, its message is the last line.
+  reason=${reason:-$(tail -n 1 "$log")}
+  refuse install "${reason:-the installer ended without a message}"
+fi
 
 program=$prefix/bin/blocks
 if [ ! -f "$program" ]; then

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from conftest import ARCHIVE, RELEASE
+from conftest import ARCHIVE, RELEASE, VERSION
 from runner import ROOT, Job, interrupt, run_workflow
 
 REFUSED = {"status": "refused", "exit_code": "2", "session_id": "", "thread_id": "", "session_html_url": "",
@@ -341,6 +341,23 @@ def test_a_wrong_checksum_is_not_installed(step, mock, tmp_path):
 def test_a_release_without_an_archive_is_named(step, mock, tmp_path):
     message = refused(step(prompt="Go.", agent="claude", release__url=str(tmp_path)), mock, "install", "cannot download")
     assert ARCHIVE in message
+
+
+def test_a_full_disk_is_the_error_of_the_installation(step, mock, tools):
+    tools.add("cp", """case $* in *.1.*new) echo "cp: error writing '$2': No space left on device" >&2; exit 1 ;; esac
+    exec /bin/cp "$@" """)
+    refused(step(prompt="Go.", agent="claude"), mock, "install", "No space left on device")
+
+
+def test_a_prefix_that_is_a_file_is_the_error_of_the_installation(step, mock, tmp_path):
+    (tmp_path / "job/temp").mkdir(parents=True)
+    (tmp_path / f"job/temp/blocks-{VERSION}").write_text("a file")
+    refused(step(prompt="Go.", agent="claude"), mock, "install", "File exists")
+
+
+def test_an_installer_without_a_message_has_an_error(step, mock, tools):
+    tools.add("mktemp", "kill -9 $PPID")
+    assert refused(step(prompt="Go.", agent="claude"), mock, "install", "")
 
 
 def test_an_unknown_platform_is_named(step, mock, tools):
