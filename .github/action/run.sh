@@ -201,7 +201,7 @@ status_of() {
 output status interrupted
 output exit_code 143
 results=''
-! is_set "$PROMPTS" || results=$RUNNER_TEMP/blocks-results-$$.jsonl
+! is_set "$PROMPTS" || results=$RUNNER_TEMP/blocks-results-$$-$RANDOM$RANDOM.jsonl
 start &
 child=$!
 code=0
@@ -218,6 +218,10 @@ if [ -n "$results" ]; then
   if [ -n "$status" ]; then
     output status "$status"
     output exit_code "$code"
+  fi
+  # The file exists only if `blocks` was started. If the inputs were refused before that, the error is written already.
+  if [ "$code" = 2 ] && [ -f "$results" ]; then
+    output error '{"kind":"usage","message":"blocks batch ended with a usage error; the log of the step shows it"}'
   fi
 fi
 if [ "$code" = 3 ] && ! fails_on_timeout && { [ -z "$results" ] || ! any_prompt_failed; }; then

@@ -46,11 +46,32 @@ def test_a_reply_is_in_outputs_log_and_summary(step, mock):
     assert "All good." in job.summary
 
 
-def test_the_key_is_masked_even_from_an_input(step, mock):
-    mock.agents({"text": f"The key is {mock.key}."})
+def test_a_later_step_reads_a_long_reply(step, mock):
+    mock.agents({"text": "x" * 200_000, "when": {"after": "0s"}})
+    job, outcome, outputs = step(prompt="Go.", agent="claude")
+    assert (outcome, len(outputs["final_message"])) == ("success", 200_000)
+    job.run([{"id": "later", "shell": "bash", "run": 'blocks wait "$SESSION" --thread "$THREAD" --output reply.md',
+              "env": {"SESSION": "${{ steps.agent.outputs.session_id }}", "THREAD": "${{ steps.agent.outputs.thread_id }}",
+                      "BLOCKS_API_KEY": "${{ secrets.BLOCKS_API_KEY }}", "BLOCKS_API_BASE_URL": "${{ vars.BLOCKS_URL }}"}}])
+    assert job.steps["later"]["outcome"] == "success", job.log.text
+    assert (job.workspace / "reply.md").read_text().strip() == "x" * 200_000
+
+
+def test_a_key_that_is_no_secret_is_masked_after_the_first_header(step, mock, context):
+    context["secrets"] = {}
+    mock.agents({"text": f"The key is {mock.key}.", "when": {"after": "0s"}})
     job, outcome, _ = step(prompt="Show it.", agent="claude", blocks_api_key=f" {mock.key}\n")
     assert outcome == "success"
     assert job.log.values("add-mask") == [mock.key]
+    # The runner prints the environment of the first script before this script can mask the key.
+    assert [line for line in job.log.text.splitlines() if mock.key in line] == [f"  BLOCKS_API_KEY:  {mock.key}"]
+
+
+def test_a_key_from_a_secret_is_never_in_the_log(step, mock):
+    mock.agents({"text": f"The key is {mock.key}.", "when": {"after": "0s"}})
+    job, outcome, _ = step(prompt="Show it.", agent="claude")
+    assert outcome == "success"
+    assert "  BLOCKS_API_KEY: ***" in job.log.text
     assert mock.key not in job.log.text
 
 
@@ -403,6 +424,23 @@ def test_a_batch_writes_a_file_of_results(step, mock, tmp_path):
     # A second run with the same journal creates no session.
     step(prompts="prompts.jsonl", journal="journal")
     assert len(mock.requests("createSession")) == 3
+
+
+@pytest.mark.parametrize("inputs", [{"prompts": "missing.jsonl"}, {"prompts": "/dev/null", "follow": "true"}])
+def test_a_usage_error_of_a_batch_is_in_outputs(step, mock, inputs):
+    _, outcome, outputs = step(**inputs)
+    assert (outcome, outputs["status"], outputs["exit_code"]) == ("failure", "refused", "2")
+    assert json.loads(outputs["error"])["kind"] == "usage"
+    assert mock.requests() == []
+
+
+def test_options_of_the_shell_do_not_fail_a_batch(step, context, tmp_path):
+    context["environment"]["SHELLOPTS"] = "noclobber"
+    prompts = tmp_path / "job/workspace/prompts.jsonl"
+    prompts.parent.mkdir(parents=True)
+    prompts.write_text('{"id": "a", "agent_name": "claude", "message": "Go."}\n')
+    job, outcome, outputs = step(prompts="prompts.jsonl")
+    assert (outcome, outputs["status"], outputs["error"]) == ("success", "completed", ""), job.log.text
 
 
 def test_a_failed_prompt_fails_the_batch(step, mock, tmp_path):
