@@ -178,8 +178,8 @@ stage() {
   try cp "$content/$1" "$(staged "$place")"
 }
 
-# Prints the temporary name of a file. It is in the file's final folder, so that one move replaces the old file. The name
-# contains the random name of the working folder, so that simultaneous runs do not use the same file.
+# Prints the temporary name of a file. It is in the file's final folder, so that one move replaces the old file. The
+# name contains the random name of the working folder, so that simultaneous runs do not use the same file.
 staged() {
   printf '%s\n' "$(dirname "$1")/.$(basename "$1").${work##*/}.new"
 }

@@ -3,9 +3,9 @@
 set -euo pipefail
 # When a job is cancelled, the runner sends signals only to this script, which passes them on to `blocks`. After a
 # signal, `blocks` reports what it knows. Bash can lose a SIGINT while it waits for a command in the foreground, such as
-# `tr`. So until `blocks` has ended, all commands run in the function `start`, in the background. There, SIGINT is ignored
-# at first, so both signals are passed on as SIGTERM. `$!` is set as soon as the function runs; a variable of this script
-# would be set only later.
+# `tr`. So until `blocks` has ended, all commands run in the function `start`, in the background. There, SIGINT is
+# ignored at first, so both signals are passed on as SIGTERM. `$!` is set as soon as the function runs; a variable of this
+# script would be set only later.
 cancelled=$RUNNER_TEMP/blocks-cancelled-$$
 : >| "$cancelled"
 trap 'echo cancelled >| "$cancelled"; [ -z "${!:-}" ] || kill -s TERM "$!" || true' INT TERM

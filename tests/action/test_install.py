@@ -212,7 +212,8 @@ def test_simultaneous_runs_do_not_disturb_each_other(tmp_path):
         prefix = tmp_path / str(attempt)
         codes, outputs = installers(tmp_path, prefix, 4)
         assert codes == [0] * 4, outputs
-        assert subprocess.run([prefix / "bin/blocks", "--version"], text=True, capture_output=True).stdout == f"blocks {VERSION}\n"
+        reported = subprocess.run([prefix / "bin/blocks", "--version"], text=True, capture_output=True)
+        assert reported.stdout == f"blocks {VERSION}\n"
         assert [path for path in prefix.rglob("*") if path.name.endswith(".new")] == []
 
 
