@@ -18,14 +18,25 @@ checksums=
 
 # All code is in functions, which the last line calls. A script that was cut off during its download
 # therefore does nothing.
+# Texts are printed with `printf`, because the `echo` of some shells changes a text with a backslash.
 fail() {
-  echo "install.sh: $1" >&2
+  printf 'install.sh: %s\n' "$1" >&2
   exit 1
 }
 
 usage() {
-  echo "install.sh: $1" >&2
+  printf 'install.sh: %s\n' "$1" >&2
   exit 2
+}
+
+# Prints a text that is not an error. The action reports the last line that starts with `install.sh:` as the error.
+note() {
+  printf 'note: %s\n' "$1" >&2
+}
+
+# Runs a command that prints nothing unless it fails. If it fails, its message is the error.
+try() {
+  problem=$("$@" 2>&1) || fail "${problem:-$1 failed}"
 }
 
 has() {
@@ -57,9 +68,11 @@ download() {
   case $url in
     https://*)
       if has curl; then
-        curl --fail --silent --show-error --location --proto '=https' --tlsv1.2 --retry 3 --output "$work/$1" "$url/$1"
+        # The time limits are for a connection that is not made, and for one that delivers almost nothing.
+        curl --fail --silent --show-error --location --proto '=https' --tlsv1.2 --retry 3 --connect-timeout 30 \
+          --speed-limit 1000 --speed-time 60 --output "$work/$1" "$url/$1"
       elif has wget; then
-        wget -q -O "$work/$1" "$url/$1"
+        wget -q -T 60 -t 3 -O "$work/$1" "$url/$1"
       else
         fail "curl or wget is needed to download $url/$1"
       fi ;;
@@ -80,14 +93,14 @@ checksum() {
   fi
   # If the file's path contains a backslash, as on Windows, a backslash precedes the checksum.
   sum=${sum#\\}
-  echo "${sum%% *}"
+  printf '%s\n' "${sum%% *}"
 }
 
 # Reads a list of checksums from standard input, and prints the checksum of the file with the given name.
 listed_checksum() {
   while read -r sum name; do
     if [ "${name#\*}" = "$1" ]; then
-      echo "$sum"
+      printf '%s\n' "$sum"
     fi
   done
 }
@@ -97,7 +110,7 @@ check_checksum() {
     download SHA256SUMS
     checksums=$(cat "$work/SHA256SUMS")
   fi
-  expected=$(echo "$checksums" | listed_checksum "$archive")
+  expected=$(printf '%s\n' "$checksums" | listed_checksum "$archive")
   [ -n "$expected" ] || fail "the release has no checksum of $archive"
   actual=$(checksum "$work/$archive")
   [ "$actual" = "$expected" ] || fail "$archive has the SHA-256 $actual instead of $expected; nothing was installed"
@@ -122,7 +135,7 @@ check_attestation() {
   elif [ "$attestation" = require ]; then
     fail "cannot check who built $archive: $reason"
   else
-    echo "install.sh: who built $archive was not checked: $reason" >&2
+    note "who built $archive was not checked: $reason"
   fi
 }
 
@@ -146,9 +159,13 @@ unpack() {
 make_folder() {
   [ ! -d "$1" ] || return 0
   make_folder "$(dirname "$1")"
-  mkdir "$1"
-  made="$1
+  # Another run may create the same folder at the same time.
+  if problem=$(mkdir "$1" 2>&1); then
+    made="$1
 $made"
+  elif [ ! -d "$1" ]; then
+    fail "$problem"
+  fi
 }
 
 # Copies a file of the archive to a temporary name beside its final place: stage FILE PLACE
@@ -157,13 +174,14 @@ stage() {
   place=$prefix/$2
   [ ! -d "$place" ] || fail "$place is a folder"
   make_folder "$(dirname "$place")"
-  echo "$place" >> "$work/places"
-  cp "$content/$1" "$(staged "$place")"
+  printf '%s\n' "$place" >> "$work/places"
+  try cp "$content/$1" "$(staged "$place")"
 }
 
-# Prints the temporary name of a file. It is in the file's final folder, so that one move replaces the old file.
+# Prints the temporary name of a file. It is in the file's final folder, so that one move replaces the old file. The
+# name contains the random name of the working folder, so that simultaneous runs do not use the same file.
 staged() {
-  echo "$(dirname "$1")/.$(basename "$1").new"
+  printf '%s\n' "$(dirname "$1")/.$(basename "$1").${work##*/}.new"
 }
 
 stage_all() {
@@ -179,12 +197,12 @@ stage_all() {
   stage LICENSE-MIT share/doc/blocks/LICENSE-MIT
   # The command comes last, so that it is replaced only after all other files.
   stage "$program" "bin/$program"
-  chmod 755 "$(staged "$prefix/bin/$program")"
+  try chmod 755 "$(staged "$prefix/bin/$program")"
 }
 
 put_into_place() {
   while IFS= read -r place; do
-    mv -f "$(staged "$place")" "$place"
+    try mv -f "$(staged "$place")" "$place"
   done < "$work/places"
 }
 
@@ -198,13 +216,13 @@ clean_up() {
   fi
   rm -rf "$work"
   # The deepest folder comes first in $made. A folder that is not empty remains.
-  echo "$made" | while IFS= read -r folder; do
+  printf '%s\n' "$made" | while IFS= read -r folder; do
     [ -z "$folder" ] || rmdir "$folder" 2>/dev/null || true
   done
 }
 
 main() {
-  prefix=${HOME:-}/.local url='' attestation=auto work='' made=''
+  prefix=${HOME:+$HOME/.local} url='' attestation=auto work='' made=''
   while [ $# -gt 0 ]; do
     [ $# -ge 2 ] || usage "$1 needs a value; the options are --prefix, --version, --repository, --url and --attestation"
     case $1 in
@@ -218,6 +236,7 @@ main() {
     shift 2
   done
   case $attestation in auto | require | skip) ;; *) usage "--attestation $attestation: auto, require or skip" ;; esac
+  [ -n "$prefix" ] || usage "HOME is not set, or --prefix is empty: give --prefix FOLDER"
   case $prefix in /* | [A-Za-z]:*) ;; *) prefix=$PWD/$prefix ;; esac
   [ -n "$version" ] || usage "this copy is not of a release: give --version"
   [ -n "$url$repository" ] || usage "this copy is not of a release: give --repository or --url"
@@ -232,15 +251,15 @@ main() {
   trap 'exit 129' HUP
   trap 'exit 130' INT
   trap 'exit 143' TERM
-  work=$(mktemp -d)
+  work=$(mktemp -d) || fail "cannot create a temporary folder in ${TMPDIR:-/tmp}"
   download "$archive"
   check_checksum
   check_attestation
   unpack
   stage_all
   put_into_place
-  echo "installed $prefix/bin/$program $version"
-  case :$PATH: in *":$prefix/bin:"*) ;; *) echo "install.sh: $prefix/bin is not in PATH" >&2 ;; esac
+  printf 'installed %s\n' "$prefix/bin/$program $version"
+  case :$PATH: in *":$prefix/bin:"*) ;; *) note "$prefix/bin is not in PATH" ;; esac
 }
 
 main "$@"

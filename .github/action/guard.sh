@@ -2,6 +2,8 @@
 # Refuses to use the API key for people without write access to the repository. Anybody can cause some kinds of events,
 # such as a comment, an issue, or a pull request from a fork.
 set -euo pipefail
+# Without a trap, bash continues after a SIGINT that arrives while it runs a short command.
+trap 'exit 130' INT
 # shellcheck source=common.sh
 source "$(dirname "$0")/common.sh"
 

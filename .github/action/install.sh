@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Installs `blocks` in the version of the action, for this step and for later steps of the job.
 set -euo pipefail
+# Without a trap, bash continues after a SIGINT that arrives while it runs a short command.
+trap 'exit 130' INT
 # shellcheck source=common.sh
 source "$(dirname "$0")/common.sh"
 
@@ -19,8 +21,13 @@ options=(--version "$version" --prefix "$prefix" --repository "$SERVER_URL/$repo
 if [ -n "$RELEASE_URL" ]; then
   options+=(--url "$RELEASE_URL")
 fi
-PATH=$prefix/bin:$PATH sh "$action/install.sh" "${options[@]}" 2>&1 | tee "$RUNNER_TEMP/blocks-install.log" ||
-  refuse install "$(sed -n 's/^install.sh: //p' "$RUNNER_TEMP/blocks-install.log" | tail -n 1)"
+log=$RUNNER_TEMP/blocks-install.log
+if ! PATH=$prefix/bin:$PATH sh "$action/install.sh" "${options[@]}" 2>&1 | tee "$log"; then
+  reason=$(sed -n 's/^install.sh: //p' "$log" | tail -n 1)
+  # If a program ended the installer, its message is the last line.
+  reason=${reason:-$(tail -n 1 "$log")}
+  refuse install "${reason:-the installer ended without a message}"
+fi
 
 program=$prefix/bin/blocks
 if [ ! -f "$program" ]; then

@@ -63,7 +63,12 @@ class Log:
                     self.masks.append(value)
                     continue
                 line = f"{match['name']}: {value}"
-            self.lines.append(line)
+            self.lines.append(self.masked(line))
+
+    def add_header(self, environment):
+        """Adds the environment of a step, which the runner prints before it starts the script of the step."""
+        for name, value in environment.items():
+            self.lines += self.masked(f"  {name}: {value}").splitlines()
 
     def masked(self, value):
         for mask in self.masks:
@@ -72,7 +77,8 @@ class Log:
 
     @property
     def text(self):
-        return self.masked("\n".join(self.lines))
+        # A mask has no effect on earlier lines.
+        return "\n".join(self.lines)
 
     def values(self, command):
         return [value for name, value in self.commands if name == command]
@@ -193,6 +199,7 @@ class Job:
             **{f"GITHUB_{name}": str(path) for name, path in files.items()},
         }
         variables["PATH"] = ":".join([*reversed(self.path), variables["PATH"]])
+        self.log.add_header(environment)
         process = subprocess.Popen([*SHELLS[step.get("shell")], str(script)], cwd=self.workspace, env=variables, text=True,
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                    start_new_session=True)

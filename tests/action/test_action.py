@@ -3,12 +3,13 @@
 import json
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
 import yaml
 
-from conftest import ARCHIVE, RELEASE
+from conftest import ARCHIVE, RELEASE, VERSION
 from runner import ROOT, Job, interrupt, run_workflow
 
 REFUSED = {"status": "refused", "exit_code": "2", "session_id": "", "thread_id": "", "session_html_url": "",
@@ -45,11 +46,32 @@ def test_a_reply_is_in_outputs_log_and_summary(step, mock):
     assert "All good." in job.summary
 
 
-def test_the_key_is_masked_even_from_an_input(step, mock):
-    mock.agents({"text": f"The key is {mock.key}."})
+def test_a_later_step_reads_a_long_reply(step, mock):
+    mock.agents({"text": "x" * 200_000, "when": {"after": "0s"}})
+    job, outcome, outputs = step(prompt="Go.", agent="claude")
+    assert (outcome, len(outputs["final_message"])) == ("success", 200_000)
+    job.run([{"id": "later", "shell": "bash", "run": 'blocks wait "$SESSION" --thread "$THREAD" --output reply.md',
+              "env": {"SESSION": "${{ steps.agent.outputs.session_id }}", "THREAD": "${{ steps.agent.outputs.thread_id }}",
+                      "BLOCKS_API_KEY": "${{ secrets.BLOCKS_API_KEY }}", "BLOCKS_API_BASE_URL": "${{ vars.BLOCKS_URL }}"}}])
+    assert job.steps["later"]["outcome"] == "success", job.log.text
+    assert (job.workspace / "reply.md").read_text().strip() == "x" * 200_000
+
+
+def test_a_key_that_is_no_secret_is_masked_after_the_first_header(step, mock, context):
+    context["secrets"] = {}
+    mock.agents({"text": f"The key is {mock.key}.", "when": {"after": "0s"}})
     job, outcome, _ = step(prompt="Show it.", agent="claude", blocks_api_key=f" {mock.key}\n")
     assert outcome == "success"
     assert job.log.values("add-mask") == [mock.key]
+    # The runner prints the environment of the first script before this script can mask the key.
+    assert [line for line in job.log.text.splitlines() if mock.key in line] == [f"  BLOCKS_API_KEY:  {mock.key}"]
+
+
+def test_a_key_from_a_secret_is_never_in_the_log(step, mock):
+    mock.agents({"text": f"The key is {mock.key}.", "when": {"after": "0s"}})
+    job, outcome, _ = step(prompt="Show it.", agent="claude")
+    assert outcome == "success"
+    assert "  BLOCKS_API_KEY: ***" in job.log.text
     assert mock.key not in job.log.text
 
 
@@ -149,8 +171,54 @@ def test_a_cancelled_job_reports_its_session(step, mock):
         interrupt(process)
 
     _, outcome, outputs = step(during={"run": cancel}, prompt="Go.", agent="claude")
-    assert (outcome, outputs["status"], outputs["exit_code"]) == ("failure", "interrupted", "130")
+    # Every signal is passed on as SIGTERM.
+    assert (outcome, outputs["status"], outputs["exit_code"]) == ("failure", "interrupted", "143")
     assert outputs["session_id"] == mock.call("GET", "/sessions")["items"][0]["id"]
+
+
+@pytest.mark.parametrize("kind", ["INT", "TERM"])
+@pytest.mark.parametrize("command", ["output status interrupted", "output exit_code 143", "child=$!", "code=0"])
+def test_a_job_that_is_cancelled_early_sends_nothing(step, mock, context, tmp_path, command, kind):
+    """Sends the signal just before one command of the script. Every shell reads the file BASH_ENV at its start."""
+    (tmp_path / "job").mkdir()
+    (tmp_path / "job/signal.sh").write_text(
+        f"""case $0 in */run.sh) trap '[ "$BASH_COMMAND" != '\\''{command}'\\'' ] || kill -s {kind} $$' DEBUG ;; esac\n""")
+    context["environment"]["BASH_ENV"] = str(tmp_path / "job/signal.sh")
+    job, outcome, outputs = step(prompt="Go.", agent="claude")
+    assert (outcome, outputs["final_message"]) == ("failure", ""), job.log.text
+    assert "not a pid" not in job.log.text
+    # A command that has lost its script would send the prompt now.
+    time.sleep(1)
+    assert mock.requests("createSession") == []
+
+
+def test_a_signal_need_not_wait_for_a_short_command(step, mock, tools, tmp_path):
+    # The script runs `tr` several times before it starts `blocks`.
+    tools.add("tr", 'touch "$RUNNER_TEMP/started"; sleep 5; exec /usr/bin/tr "$@"')
+
+    def cancel(process):
+        while not (tmp_path / "job/temp/started").exists():
+            time.sleep(0.01)
+        interrupt(process)
+        process.wait(3)
+
+    _, outcome, outputs = step(during={"run": cancel}, prompt="Go.", agent="claude")
+    assert (outcome, outputs["status"], outputs["exit_code"]) == ("failure", "interrupted", "143")
+    assert mock.requests() == []
+
+
+def test_a_killed_batch_has_an_unknown_outcome(step, mock, tmp_path):
+    mock.agents({"when": {"after": "1h"}})
+    prompts = tmp_path / "job/workspace/prompts.jsonl"
+    prompts.parent.mkdir(parents=True)
+    prompts.write_text('{"id": "a", "agent_name": "claude", "message": "Go."}\n')
+
+    def kill(process):
+        mock.call("GET", "/requests/wait?operation=listThreadMessages")
+        os.kill(command_of(process), signal.SIGKILL)
+
+    _, outcome, outputs = step(during={"run": kill}, prompts="prompts.jsonl")
+    assert (outcome, outputs["status"], outputs["exit_code"]) == ("failure", "unknown", "4")
 
 
 def command_of(process):
@@ -296,6 +364,23 @@ def test_a_release_without_an_archive_is_named(step, mock, tmp_path):
     assert ARCHIVE in message
 
 
+def test_a_full_disk_is_the_error_of_the_installation(step, mock, tools):
+    tools.add("cp", """case $* in *.1.*new) echo "cp: error writing '$2': No space left on device" >&2; exit 1 ;; esac
+    exec /bin/cp "$@" """)
+    refused(step(prompt="Go.", agent="claude"), mock, "install", "No space left on device")
+
+
+def test_a_prefix_that_is_a_file_is_the_error_of_the_installation(step, mock, tmp_path):
+    (tmp_path / "job/temp").mkdir(parents=True)
+    (tmp_path / f"job/temp/blocks-{VERSION}").write_text("a file")
+    refused(step(prompt="Go.", agent="claude"), mock, "install", "File exists")
+
+
+def test_an_installer_without_a_message_has_an_error(step, mock, tools):
+    tools.add("mktemp", "kill -9 $PPID")
+    assert refused(step(prompt="Go.", agent="claude"), mock, "install", "")
+
+
 def test_an_unknown_platform_is_named(step, mock, tools):
     tools.add("uname", '[ "$1" = -m ] && echo riscv64 || echo Linux')
     message = refused(step(prompt="Go.", agent="claude"), mock, "install", "no archive for Linux on riscv64")
@@ -339,6 +424,23 @@ def test_a_batch_writes_a_file_of_results(step, mock, tmp_path):
     # A second run with the same journal creates no session.
     step(prompts="prompts.jsonl", journal="journal")
     assert len(mock.requests("createSession")) == 3
+
+
+@pytest.mark.parametrize("inputs", [{"prompts": "missing.jsonl"}, {"prompts": "/dev/null", "follow": "true"}])
+def test_a_usage_error_of_a_batch_is_in_outputs(step, mock, inputs):
+    _, outcome, outputs = step(**inputs)
+    assert (outcome, outputs["status"], outputs["exit_code"]) == ("failure", "refused", "2")
+    assert json.loads(outputs["error"])["kind"] == "usage"
+    assert mock.requests() == []
+
+
+def test_options_of_the_shell_do_not_fail_a_batch(step, context, tmp_path):
+    context["environment"]["SHELLOPTS"] = "noclobber"
+    prompts = tmp_path / "job/workspace/prompts.jsonl"
+    prompts.parent.mkdir(parents=True)
+    prompts.write_text('{"id": "a", "agent_name": "claude", "message": "Go."}\n')
+    job, outcome, outputs = step(prompts="prompts.jsonl")
+    assert (outcome, outputs["status"], outputs["error"]) == ("success", "completed", ""), job.log.text
 
 
 def test_a_failed_prompt_fails_the_batch(step, mock, tmp_path):
@@ -421,6 +523,9 @@ def test_a_long_prompt_comes_from_a_file(step, mock, tmp_path):
     assert [body["message"] for body in mock.bodies("createSession")] == [text]
 
 
+ID = "3f0c6f5e-6f0e-4a47-93a3-0f6d4a1c9b11"
+
+
 @pytest.mark.parametrize(("inputs", "part"), [
     ({}, "exactly one of the inputs prompt"),
     ({"prompt": "  \n"}, "exactly one of the inputs prompt"),
@@ -430,12 +535,57 @@ def test_a_long_prompt_comes_from_a_file(step, mock, tmp_path):
     ({"prompt": "Go.", "agent": "claude", "fail_on_timeout": "perhaps"}, "fail_on_timeout must be true or false"),
     ({"prompt": "Go.", "agent": "claude", "timeout_minutes": "soon"}, "timeout_minutes must be a number"),
     ({"prompt": "Go.", "agent": "claude", "timeout_minutes": "-1"}, "timeout_minutes must be a number"),
+    ({"prompt": "Go.", "agent": "claude", "timeout_minutes": "."}, "timeout_minutes must be a number"),
+    *[({"prompts": "prompts.jsonl", name: value}, f"{name} has no effect with prompts") for name, value in [
+        ("is_private", "true"), ("session_id", ID), ("agent", "codex"), ("agent_id", ID), ("title", "T"),
+        ("session_group_id", ID), ("thread", ID)]],
+    *[({"session": ID, name: value}, f"{name.replace('__', '-')} has no effect with session") for name, value in [
+        ("is_private", "true"), ("session_id", ID), ("agent", "codex"), ("title", "T"), ("journal", "j"),
+        ("max__running", "2")]],
+    *[({"prompt": "Go.", "agent": "claude", name: "2"}, f"{name.replace('__', '-')} has no effect with a single prompt")
+      for name in ("journal", "max__running", "thread")],
+    ({"prompt": "Go.", "session_id": ID, "journal": "j"}, "journal has no effect with session_id"),
 ])
 def test_inputs_that_cannot_be_used_are_refused(step, mock, inputs, part):
     refused(step(**inputs), mock, "usage", part)
 
 
-@pytest.mark.parametrize(("minutes", "milliseconds"), [("1.5", "90000ms"), (" 30 ", "1800000ms"), ("0.25", "15000ms")])
+def test_inputs_of_the_vendors_action_for_a_follow_up_are_not_refused(step, mock):
+    _, _, first = step(prompt="Go.", agent="claude")
+    job, outcome, _ = step(prompt="More.", session_id=first["session_id"], title="T", is_private="true")
+    assert outcome == "success", job.log.text
+    [warning] = job.log.values("warning")
+    assert warning == "title, session_group_id and is_private are not used: they are for a new session"
+
+
+@pytest.mark.parametrize("title", ["- fix the parser", "-5 is parsed as 5", "--private", "-"])
+def test_a_title_may_start_with_a_hyphen(step, mock, title):
+    job, outcome, _ = step(prompt="Go.", agent="claude", title=title)
+    assert outcome == "success", job.log.text
+    assert [(body["title"], body.get("is_private")) for body in mock.bodies("createSession")] == [(title, None)]
+
+
+def test_files_may_start_with_a_hyphen(step, mock, tmp_path):
+    workspace = tmp_path / "job/workspace"
+    workspace.mkdir(parents=True)
+    (workspace / "-prompt.md").write_text("Go.")
+    (workspace / "-prompts.jsonl").write_text('{"id": "a", "agent_name": "claude", "message": "Go."}\n')
+    for inputs in ({"prompt__file": "-prompt.md", "agent": "claude"}, {"prompts": "-prompts.jsonl", "journal": "-j"}):
+        job, outcome, _ = step(**inputs)
+        assert outcome == "success", job.log.text
+    assert (workspace / "-j").exists()
+
+
+def test_a_blank_input_has_its_default(step, mock):
+    mock.agents({"when": {"after": "1h"}})
+    _, outcome, outputs = step(prompt="Go.", agent="claude", timeout_minutes="0", fail_on_timeout=" ")
+    assert (outcome, outputs["status"]) == ("failure", "timed_out")
+
+
+@pytest.mark.parametrize(("minutes", "milliseconds"), [
+    ("1.5", "90000ms"), (" 30 ", "1800000ms"), ("0.25", "15000ms"), (".5", "30000ms"), ("5.", "300000ms"),
+    ("", "1800000ms"), ("0.33333333", "19999ms"),
+])
 def test_the_command_line_shows_no_secret(step, mock, minutes, milliseconds):
     mock.agents({"when": {"after": "1h"}})
     line = []

@@ -186,6 +186,66 @@ def test_options_that_cannot_be_used_leave_nothing(root, options, code, message)
     assert state(root) == before
 
 
+@pytest.mark.parametrize(("options", "home"), [([], None), ([], ""), (["--prefix", ""], "/root")])
+def test_a_missing_prefix_is_asked_for(root, options, home):
+    before = state(root)
+    command = chroot(root, ["/bin/sh", "/release/install.sh", "--url", "/release", *options])
+    command = [part for part in command if part != "HOME=/root"] if home is None else command
+    command = [f"HOME={home}" if part == "HOME=/root" else part for part in command]
+    result = subprocess.run(command, text=True, capture_output=True)
+    assert (result.returncode, "give --prefix FOLDER" in result.stderr) == (2, True), result.stderr
+    assert state(root) == before
+
+
+def installers(tmp_path, prefix, count=1, environment=None, url=RELEASE):
+    """Starts the installer several times at once with dash, and returns the exit codes and the messages."""
+    variables = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", **(environment or {})}
+    command = ["dash", RELEASE / "install.sh", "--url", url, "--prefix", prefix]
+    started = [subprocess.Popen(command, env=variables, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+               for _ in range(count)]
+    outputs = [process.communicate(timeout=60)[0] for process in started]
+    return [process.returncode for process in started], outputs
+
+
+def test_simultaneous_runs_do_not_disturb_each_other(tmp_path):
+    for attempt in range(3):
+        prefix = tmp_path / str(attempt)
+        codes, outputs = installers(tmp_path, prefix, 4)
+        assert codes == [0] * 4, outputs
+        reported = subprocess.run([prefix / "bin/blocks", "--version"], text=True, capture_output=True)
+        assert reported.stdout == f"blocks {VERSION}\n"
+        assert [path for path in prefix.rglob("*") if path.name.endswith(".new")] == []
+
+
+def test_a_prefix_may_contain_a_backslash(tmp_path):
+    prefix = tmp_path / "a\\tb\\c"
+    codes, outputs = installers(tmp_path, prefix)
+    assert (codes, (prefix / "bin/blocks").is_file()) == ([0], True), outputs
+    assert f"installed {prefix}/bin/blocks" in outputs[0]
+    assert list(tmp_path.iterdir()) == [prefix]
+
+
+def test_a_missing_temporary_folder_is_named(tmp_path):
+    codes, [output] = installers(tmp_path, tmp_path / "p", environment={"TMPDIR": "/nonexistent"})
+    assert (codes, "install.sh: cannot create a temporary folder in /nonexistent" in output) == ([1], True), output
+
+
+@pytest.mark.parametrize(("name", "limits"), [
+    ("curl", ["--connect-timeout 30", "--speed-limit 1000 --speed-time 60"]), ("wget", ["-T 60 -t 3"])])
+def test_a_download_has_a_time_limit(tmp_path, name, limits):
+    # The folder has all commands that the script needs for this, but only one of curl and wget.
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for tool in ("uname", "mktemp", "rm", "rmdir"):
+        (tools / tool).symlink_to(shutil.which(tool))
+    (tools / name).write_text('#!/bin/sh\necho "arguments: $*"\nexit 1\n')
+    (tools / name).chmod(0o755)
+    command = ["/usr/bin/dash", RELEASE / "install.sh", "--url", "https://release.example", "--prefix", tmp_path / "p"]
+    result = subprocess.run(command, env={"PATH": str(tools)}, text=True, capture_output=True)
+    assert result.returncode == 1
+    assert [limit for limit in limits if limit not in result.stdout] == [], result.stdout
+
+
 def test_a_copy_without_a_release_asks_for_one(root):
     unreleased = (RELEASE.parent / "source/install.sh").read_text()
     (root / "release/install.sh").write_text(unreleased)
