@@ -198,7 +198,7 @@ def test_a_missing_prefix_is_asked_for(root, options, home):
 
 
 def installers(tmp_path, prefix, count=1, environment=None, url=RELEASE):
-    """Starts the installer several times at once with dash, and returns the exit codes and the messages."""
+    """Starts several installers at the same time with dash, and returns the exit codes and the messages."""
     variables = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", **(environment or {})}
     command = ["dash", RELEASE / "install.sh", "--url", url, "--prefix", prefix]
     started = [subprocess.Popen(command, env=variables, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

@@ -12,9 +12,9 @@ use crate::host::Host;
 /// Maximum bytes of a reply in the job summary. GitHub drops a step's summary above 1 MiB, and this maximum is far
 /// below that limit.
 const MAX_SUMMARY: usize = 60 << 10;
-/// Maximum bytes of a reply in the step outputs. GitHub accepts at most 1 MiB of outputs per job, so this limit leaves
-/// room for other outputs and for other steps of the job.
-const MAX_OUTPUT: usize = 512 << 10;
+/// Maximum bytes of a reply in the step outputs. GitHub accepts at most 1 MiB of outputs per job, and counts two bytes
+/// for most characters. So this limit leaves space for other outputs and for other steps of the job.
+const MAX_OUTPUT: usize = 256 << 10;
 /// Maximum bytes of the step output `structured_output`, which contains the JSON in the reply.
 pub const MAX_JSON: usize = 256 << 10;
 
