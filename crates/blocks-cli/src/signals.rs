@@ -50,8 +50,9 @@ impl Signals {
 pub(crate) type LastWords = Arc<Mutex<String>>;
 
 /// Receives the process's signals in a separate thread, so that they are handled even while the
-/// command is blocked. The thread ends the process after a second signal, or if the command has not
-/// ended 2 seconds after the first signal. Before that, it takes at most another second to print the last words.
+/// command is blocked. The thread ends the process after a second signal that arrives at least half a second
+/// later, or if the command has not ended 2 seconds after the first signal. Before that, it takes at most another second
+/// to print the last words.
 #[cfg(unix)]
 pub(crate) fn listen(signals: Signals, last_words: LastWords) {
     use std::time::Duration;
@@ -59,6 +60,8 @@ pub(crate) fn listen(signals: Signals, last_words: LastWords) {
     use tokio::signal::unix::{SignalKind, signal};
 
     const GRACE: Duration = Duration::from_secs(2);
+    // The program `timeout` sends its signal twice: to the command, and to the group of processes.
+    const SAME_SIGNAL: Duration = Duration::from_millis(500);
     let (ready, is_ready) = std::sync::mpsc::channel();
     let thread = move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -93,7 +96,16 @@ pub(crate) fn listen(signals: Signals, last_words: LastWords) {
                 return;
             };
             signals.send(first);
-            let second = tokio::time::timeout(GRACE, received.recv()).await;
+            let start = std::time::Instant::now();
+            let second = tokio::time::timeout(GRACE, async {
+                loop {
+                    let next = received.recv().await;
+                    if next.is_none() || start.elapsed() >= SAME_SIGNAL {
+                        return next;
+                    }
+                }
+            });
+            let second = second.await;
             let last = second.ok().flatten().unwrap_or(first);
             let words = last_words.lock().unwrap_or_else(PoisonError::into_inner);
             print_briefly(words.clone());

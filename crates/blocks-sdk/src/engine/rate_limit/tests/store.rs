@@ -173,40 +173,27 @@ async fn polls_get_a_fifth_while_others_create() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_fails_is_left_for_ten_seconds() {
-    let store = Arc::new(Scripted::default());
-    store.fails.store(true, Ordering::Relaxed);
-    let limiter = process(&store);
-    let start = Instant::now();
-    for _ in 0..20 {
+async fn a_store_that_fails_or_panics_is_left_for_ten_seconds() {
+    let failures: [fn(&Scripted) -> &AtomicBool; 2] = [|store| &store.fails, |store| &store.panics];
+    for failure in failures {
+        let store = Arc::new(Scripted::default());
+        failure(&store).store(true, Ordering::Relaxed);
+        let limiter = process(&store);
+        let start = Instant::now();
+        for _ in 0..20 {
+            acquire(&limiter, Priority::Create).await;
+        }
+        assert_eq!(
+            (start.elapsed(), store.asked.load(Ordering::Relaxed)),
+            (Duration::ZERO, 1)
+        );
+        assert_eq!(limiter.status().store, LimitStoreStatus::Failed);
+        failure(&store).store(false, Ordering::Relaxed);
+        advance(SECOND * 10).await;
         acquire(&limiter, Priority::Create).await;
+        assert_eq!(store.asked.load(Ordering::Relaxed), 2);
+        assert_eq!(limiter.status().store, LimitStoreStatus::Shared);
     }
-    assert_eq!(
-        (start.elapsed(), store.asked.load(Ordering::Relaxed)),
-        (Duration::ZERO, 1)
-    );
-    assert_eq!(limiter.status().store, LimitStoreStatus::Failed);
-    store.fails.store(false, Ordering::Relaxed);
-    advance(SECOND * 10).await;
-    acquire(&limiter, Priority::Create).await;
-    assert_eq!(store.asked.load(Ordering::Relaxed), 2);
-    assert_eq!(limiter.status().store, LimitStoreStatus::Shared);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_store_that_panics_is_left_for_ten_seconds() {
-    let store = Arc::new(Scripted::default());
-    store.panics.store(true, Ordering::Relaxed);
-    let limiter = process(&store);
-    let start = Instant::now();
-    for _ in 0..20 {
-        acquire(&limiter, Priority::Create).await;
-    }
-    assert_eq!(
-        (start.elapsed(), store.asked.load(Ordering::Relaxed)),
-        (Duration::ZERO, 1)
-    );
-    assert_eq!(limiter.status().store, LimitStoreStatus::Failed);
 }
 
 #[tokio::test(start_paused = true)]
