@@ -316,11 +316,11 @@ impl<'a> Job<'a> {
         request: FollowUp,
         has_pending_file: bool,
     ) -> Result<Turn, Exit> {
-        let previous = match has_pending_file {
+        let is_valid = request.validate();
+        let previous = match has_pending_file && is_valid.is_ok() {
             true => self.newest_thread(session).await?,
             false => None,
         };
-        let is_valid = request.validate();
         let send = |permit: CreatePermit| permit.follow_up(session.id(), request);
         let sent = send_prompt(self.output, client, is_valid, send).await;
         if let Err(exit) = &sent

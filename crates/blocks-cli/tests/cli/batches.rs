@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use blocks_cli::{Interruption, Signals};
+use blocks_cli::Interruption;
 use blocks_mock::{Fault, Frequency, Mock, Operation, RetryAfter, Script};
 use serde_json::{Value, json};
 
@@ -81,19 +81,9 @@ async fn each_line_has_the_fields_of_run() {
 #[tokio::test(start_paused = true)]
 async fn an_interrupted_batch_reports_every_prompt() {
     let mock = Mock::builder().agent(Script::no_reply()).build();
-    let signals = Signals::default();
-    let test = Test::new(&mock, "batch - --max-running 2")
-        .input(prompts(3))
-        .signals(&signals);
-    let sender = async {
-        tokio::time::sleep(Duration::from_secs(30)).await;
-        signals.send(Interruption::Interrupt);
-        std::future::pending::<()>().await
-    };
-    let ended = tokio::select! {
-        ended = test.run() => ended,
-        () = sender => unreachable!(),
-    };
+    let test = Test::new(&mock, "batch - --max-running 2").input(prompts(3));
+    let test = test.signal(Duration::from_secs(30), Interruption::Interrupt);
+    let ended = test.run().await;
     assert_eq!(ended.code, 130, "{ended:?}");
     let expected = ["p0", "p1", "p2"].map(|id| pair(id, "interrupted"));
     assert_eq!(statuses(&ended), expected);
@@ -124,17 +114,9 @@ async fn a_create_between_attempts_is_not_unknown() {
     let line = format!("batch - --journal {journal}");
     let fault = Fault::rate_limited(Some(RetryAfter::Seconds(30)));
     mock.inject(Operation::CreateSession, Frequency::Always, fault);
-    let signals = Signals::default();
-    let test = Test::new(&mock, &line).input(prompts(3)).signals(&signals);
-    let sender = async {
-        tokio::time::sleep(Duration::from_secs(5)).await;
-        signals.send(Interruption::Terminate);
-        std::future::pending::<()>().await
-    };
-    let ended = tokio::select! {
-        ended = test.run() => ended,
-        () = sender => unreachable!(),
-    };
+    let test = Test::new(&mock, &line).input(prompts(3));
+    let test = test.signal(Duration::from_secs(5), Interruption::Terminate);
+    let ended = test.run().await;
     assert_eq!(ended.code, 143, "{ended:?}");
     let expected = ["p0", "p1", "p2"].map(|id| pair(id, "interrupted"));
     assert_eq!(statuses(&ended), expected);
@@ -231,21 +213,11 @@ async fn prompts_that_wait_for_a_permit_are_not_sent() {
                 Fault::status(422),
             );
         }
-        let signals = Signals::default();
-        let test = Test::new(&mock, "batch - --fail-fast --timeout 20s")
-            .input(prompts(250))
-            .signals(&signals);
-        let sender = async {
-            tokio::time::sleep(Duration::from_secs(10)).await;
-            if is_interrupted {
-                signals.send(Interruption::Interrupt);
-            }
-            std::future::pending::<()>().await
-        };
-        let ended = tokio::select! {
-            ended = test.run() => ended,
-            () = sender => unreachable!(),
-        };
+        let mut test = Test::new(&mock, "batch - --fail-fast --timeout 20s").input(prompts(250));
+        if is_interrupted {
+            test = test.signal(Duration::from_secs(10), Interruption::Interrupt);
+        }
+        let ended = test.run().await;
         let sent = creates(&mock);
         assert!(sent < 100, "{sent} were sent");
         let lines = ended.lines();

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use blocks_cli::{Interruption, Signals};
+use blocks_cli::Interruption;
 use blocks_mock::{Fault, Frequency, Mock, Operation, RetryAfter, Script};
 use serde_json::Value;
 
@@ -46,17 +46,8 @@ pub fn has_output(outputs: &str, name: &str, value: &str) -> bool {
 
 /// Runs a command, and sends the signal after 20 seconds.
 async fn run_and_interrupt(line: &str, mock: &Mock, signal: Interruption) -> Ended {
-    let signals = Signals::default();
-    let test = Test::new(mock, line).signals(&signals);
-    let sender = async {
-        tokio::time::sleep(Duration::from_secs(20)).await;
-        signals.send(signal);
-        std::future::pending::<()>().await
-    };
-    tokio::select! {
-        ended = test.run() => ended,
-        () = sender => unreachable!(),
-    }
+    let test = Test::new(mock, line).signal(Duration::from_secs(20), signal);
+    test.run().await
 }
 
 /// Returns each fault during a wait, with the expected exit code, status and kind of error. The list is the same for

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use blocks_cli::{Interruption, Signals};
+use blocks_cli::Interruption;
 use blocks_mock::{Action, Fault, Frequency, Mock, RetryAfter, Script};
 use serde_json::Value;
 
@@ -224,25 +224,16 @@ impl<'a> Case<'a> {
     }
 
     async fn run(&self) -> Ended {
-        let signals = Signals::default();
-        let test = Test::new(&self.mock, &self.line)
+        let mut test = Test::new(&self.mock, &self.line)
             .input("{\"id\":\"a\",\"agent_name\":\"claude\",\"message\":\"x\"}\n")
             .variable("GITHUB_OUTPUT", self.folder.file("outputs"))
             .variable("XDG_STATE_HOME", self.folder.file("state"))
-            .signals(&signals)
             .out(self.end.out());
-        let sender = async {
-            tokio::time::sleep(Duration::from_secs(20)).await;
-            let served = self.is_served().then_some(Interruption::Interrupt);
-            if let Some(signal) = self.end.signal().or(served) {
-                signals.send(signal);
-            }
-            std::future::pending::<()>().await
-        };
-        tokio::select! {
-            ended = test.run() => ended,
-            () = sender => unreachable!(),
+        let served = self.is_served().then_some(Interruption::Interrupt);
+        if let Some(signal) = self.end.signal().or(served) {
+            test = test.signal(Duration::from_secs(20), signal);
         }
+        test.run().await
     }
 
     /// Returns the ids of the session and of the thread that the command waits for, if a response contained them.

@@ -3,9 +3,9 @@
 
 use std::io::{Error, Write};
 use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use blocks_cli::{Host, Signals};
+use blocks_cli::{Host, Interruption, Signals};
 use blocks_mock::{Mock, Operation};
 use blocks_sdk::{Body, Client};
 use http::HeaderValue;
@@ -14,13 +14,13 @@ use serde_json::Value;
 /// The id of the request in each response that a command receives.
 pub const REQUEST_ID: &str = "req-1";
 
-/// One command line with its streams, variables and signals.
+/// One command line with its streams, variables and signal.
 pub struct Test<'a> {
     mock: &'a Mock,
     line: Vec<String>,
     input: Vec<u8>,
     variables: Vec<(String, String)>,
-    signals: Signals,
+    signal: Option<(Duration, Interruption)>,
     time: Option<SystemTime>,
     has_terminal: bool,
     out: Stream,
@@ -77,7 +77,7 @@ impl<'a> Test<'a> {
             line: line.split(' ').map(str::to_owned).collect(),
             input: Vec::new(),
             variables: Vec::new(),
-            signals: Signals::default(),
+            signal: None,
             time: None,
             has_terminal: false,
             out: Stream::default(),
@@ -101,8 +101,9 @@ impl<'a> Test<'a> {
         self
     }
 
-    pub fn signals(mut self, signals: &Signals) -> Self {
-        self.signals = signals.clone();
+    /// Sends a signal to the command after this time.
+    pub fn signal(mut self, after: Duration, signal: Interruption) -> Self {
+        self.signal = Some((after, signal));
         self
     }
 
@@ -140,9 +141,10 @@ impl<'a> Test<'a> {
             .service(service)
             .build()
             .unwrap();
+        let signals = Signals::default();
         let mut host = Host::new(client, self.out.clone(), self.err.clone())
             .input(std::io::Cursor::new(self.input))
-            .signals(self.signals);
+            .signals(signals.clone());
         if let Some(time) = self.time {
             host = host.time(time);
         }
@@ -153,7 +155,17 @@ impl<'a> Test<'a> {
             host = host.variable(&name, value);
         }
         let line = std::iter::once("blocks".to_owned()).chain(self.line);
-        let code = blocks_cli::run(line, host).await;
+        let sender = async {
+            if let Some((after, signal)) = self.signal {
+                tokio::time::sleep(after).await;
+                signals.send(signal);
+            }
+            std::future::pending::<()>().await
+        };
+        let code = tokio::select! {
+            code = blocks_cli::run(line, host) => code,
+            () = sender => unreachable!(),
+        };
         Ended {
             code,
             out: self.out.text(),

@@ -192,6 +192,21 @@ fn content(file: &str) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_invalid_follow_up_sends_no_request() {
+    let folder = Folder::new("pending-invalid");
+    let file = folder.file("pending");
+    let mock = counting();
+    let line = format!(
+        "send {} --pending {file} --field message=\"More.\" hello",
+        "7d1c4f0a-52b3-4c6e-9a0d-3f5e8b2761c4"
+    );
+    let ended = Test::new(&mock, &line).run().await;
+    assert_eq!(ended.code, 2, "{ended:?}");
+    assert_eq!(mock.request_count(), 0);
+    assert!(!std::path::Path::new(&file).exists());
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_unknown_follow_up_gets_no_older_reply() {
     let folder = Folder::new("pending-unknown");
     let file = folder.file("pending");

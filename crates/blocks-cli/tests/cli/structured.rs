@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use blocks_cli::{Interruption, Signals};
+use blocks_cli::Interruption;
 use blocks_mock::{Fault, Frequency, Mock, Operation, RetryAfter, Script, TurnInfo};
 use serde_json::{Value, json};
 
@@ -279,18 +279,9 @@ async fn a_signal_before_a_correction_keeps_its_code() {
     let mock = replying(&["It is a bug."]);
     let fault = Fault::rate_limited(Some(RetryAfter::Seconds(300)));
     mock.inject(Operation::CreateMessage, Frequency::Always, fault);
-    let signals = Signals::default();
     let line = "run --json --agent claude --schema - --correct 5 hello";
-    let test = test(&mock, line).signals(&signals);
-    let sender = async {
-        tokio::time::sleep(Duration::from_secs(120)).await;
-        signals.send(Interruption::Interrupt);
-        std::future::pending::<()>().await
-    };
-    let ended = tokio::select! {
-        ended = test.run() => ended,
-        () = sender => unreachable!(),
-    };
+    let test = test(&mock, line).signal(Duration::from_secs(120), Interruption::Interrupt);
+    let ended = test.run().await;
     assert_eq!(ended.code, 130, "{ended:?}");
     assert_eq!(mock.count(Operation::CreateMessage), 1, "{ended:?}");
     let report = ended.json();
