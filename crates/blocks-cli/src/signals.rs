@@ -60,8 +60,6 @@ pub(crate) fn listen(signals: Signals, last_words: LastWords) {
     use tokio::signal::unix::{SignalKind, signal};
 
     const GRACE: Duration = Duration::from_secs(2);
-    // The program `timeout` sends its signal twice: to the command, and to the group of processes.
-    const SAME_SIGNAL: Duration = Duration::from_millis(500);
     let (ready, is_ready) = std::sync::mpsc::channel();
     let thread = move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -96,16 +94,7 @@ pub(crate) fn listen(signals: Signals, last_words: LastWords) {
                 return;
             };
             signals.send(first);
-            let start = std::time::Instant::now();
-            let second = tokio::time::timeout(GRACE, async {
-                loop {
-                    let next = received.recv().await;
-                    if next.is_none() || start.elapsed() >= SAME_SIGNAL {
-                        return next;
-                    }
-                }
-            });
-            let second = second.await;
+            let second = tokio::time::timeout(GRACE, next_signal(&mut received)).await;
             let last = second.ok().flatten().unwrap_or(first);
             let words = last_words.lock().unwrap_or_else(PoisonError::into_inner);
             print_briefly(words.clone());
@@ -116,6 +105,22 @@ pub(crate) fn listen(signals: Signals, last_words: LastWords) {
         // Waits until the thread can receive signals. The callers create temporary files only after this, because an
         // earlier signal would end the process, and the temporary files would remain.
         let _ = is_ready.recv();
+    }
+}
+
+/// Waits for the next signal after the first. The program `timeout` sends its signal twice: to the command, and to the
+/// group of processes. So signals in the first half second count as the first signal.
+#[cfg(unix)]
+async fn next_signal(
+    received: &mut tokio::sync::mpsc::UnboundedReceiver<Interruption>,
+) -> Option<Interruption> {
+    const SAME_SIGNAL: std::time::Duration = std::time::Duration::from_millis(500);
+    let first = tokio::time::Instant::now();
+    loop {
+        let next = received.recv().await;
+        if next.is_none() || first.elapsed() >= SAME_SIGNAL {
+            return next;
+        }
     }
 }
 
@@ -177,4 +182,25 @@ pub(crate) fn listen(signals: Signals, _: LastWords) {
             signals.send(Interruption::Interrupt);
         }
     });
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_signal_that_arrives_twice_counts_once() {
+        let (sender, mut received) = tokio::sync::mpsc::unbounded_channel();
+        sender.send(Interruption::Terminate).unwrap();
+        let later = async {
+            tokio::time::sleep(Duration::from_millis(499)).await;
+            sender.send(Interruption::Terminate).unwrap();
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            sender.send(Interruption::Interrupt).unwrap();
+        };
+        let (next, ()) = tokio::join!(next_signal(&mut received), later);
+        assert_eq!(next, Some(Interruption::Interrupt));
+    }
 }

@@ -42,22 +42,6 @@ fn each_signal_ends_a_wait_with_its_code() {
     }
 }
 
-/// The program `timeout` sends its signal twice.
-#[cfg(unix)]
-#[test]
-fn a_signal_that_arrives_twice_counts_once() {
-    let service = stuck();
-    let mut child = spawn(service.command(&["run", "--agent", "claude", "--json", "Go."]));
-    let (_, _err) = wait_for_session(&mut child);
-    let twice = format!("kill -TERM {0} && kill -TERM {0}", child.id());
-    let status = Command::new("sh").args(["-c", &twice]).status();
-    assert!(status.unwrap().success());
-    let ended = Ended::of(child.wait_with_output().unwrap());
-    assert_eq!(ended.code, Some(143), "{ended:?}");
-    let report: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
-    assert_eq!(report["status"], "interrupted");
-}
-
 #[cfg(target_os = "linux")]
 #[test]
 fn an_ignored_signal_stays_ignored() {
